@@ -1,0 +1,3 @@
+//! The same server on a Linux tap.
+
+fn main() {}

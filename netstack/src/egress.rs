@@ -1,0 +1,42 @@
+//! The seam between TCP and IP: TCP hands segments down through it, and knows nothing of frames or neighbours.
+
+use crate::device::Slice;
+use core::net::IpAddr;
+
+/// Sends TCP segments. Implemented by the stack over its device, and by the links of TCP's own tests.
+pub trait Egress {
+    /// What the path to `remote` takes now.
+    fn path(&self, remote: IpAddr) -> Path;
+
+    /// How many bytes of `payload` one packet can carry; see [`crate::Device::fit`].
+    fn fit(&self, payload: &[Slice<'_>]) -> usize;
+
+    /// Sends one segment. `header` is a whole TCP header with its options, its checksum field still zero: IP fills it
+    /// (or leaves it to the device). With `gso`, the payload is to be cut into segments of that many bytes.
+    fn send(
+        &mut self,
+        local: IpAddr,
+        remote: IpAddr,
+        header: &mut [u8],
+        payload: &[Slice<'_>],
+        gso: Option<u16>,
+    ) -> Result<(), SendError>;
+}
+
+/// The limits of a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// Largest IP packet in bytes.
+    pub mtu: u16,
+    /// The largest packet, from its IP header on, that may be handed down with `gso`; `None` where segments are cut by TCP.
+    pub gso: Option<u32>,
+}
+
+/// Why a segment did not go out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SendError {
+    /// The device is full: nothing was sent. Try again when the stack says that the device has room.
+    Full,
+    /// No device, address or route: as good as lost on the wire.
+    Unreachable,
+}

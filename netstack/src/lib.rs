@@ -4,10 +4,17 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+extern crate std;
+
+pub mod counters;
 pub mod device;
 pub mod egress;
+pub mod random;
 pub mod service;
+pub mod siphash;
 pub mod time;
+pub mod wire;
 
 pub use device::Device;
 pub use service::{Chunk, Service, Stream};

@@ -1,0 +1,159 @@
+//! The Internet checksum (RFC 1071), eight bytes at a time.
+
+use core::net::IpAddr;
+
+/// A one's complement sum over bytes that may come in several runs, of odd lengths too.
+///
+/// It is kept in the machine's byte order (RFC 1071 section 2B) and swapped once, at the end.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Sum {
+    sum: u64,
+    /// An odd number of bytes went in: the next one is the second of its word.
+    odd: bool,
+}
+
+impl Sum {
+    /// The sum of nothing.
+    pub const fn new() -> Self {
+        Self { sum: 0, odd: false }
+    }
+
+    /// The sum of the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1): `length` is the transport header and
+    /// its payload, in bytes. The addresses are of one family.
+    pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: u32) -> Self {
+        let sum = match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                Self::new().bytes(&source.octets()).bytes(&destination.octets())
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                Self::new().bytes(&source.octets()).bytes(&destination.octets())
+            }
+            _ => Self::new(),
+        };
+        sum.bytes(&length.to_be_bytes()).bytes(&[0, protocol])
+    }
+
+    /// Adds the next run of bytes.
+    #[must_use]
+    pub fn bytes(self, bytes: &[u8]) -> Self {
+        let run = fold(run(bytes));
+        let run = if self.odd { run.swap_bytes() } else { run };
+        Self { sum: self.sum.wrapping_add(u64::from(run)), odd: self.odd ^ (bytes.len() % 2 == 1) }
+    }
+
+    /// Adds a 16-bit word in host order: for a checksum that is corrected, not computed anew (RFC 1624).
+    #[must_use]
+    pub fn word(self, word: u16) -> Self {
+        self.bytes(&word.to_be_bytes())
+    }
+
+    /// The folded sum, in host order, not complemented: what a device is given to finish.
+    pub fn partial(self) -> u16 {
+        u16::from_be(fold(self.sum))
+    }
+
+    /// The checksum: the complement of the sum. Over bytes that hold a right checksum it is 0.
+    pub fn checksum(self) -> u16 {
+        !self.partial()
+    }
+}
+
+/// The sum of 32-bit halves: 2^32 of them fit, more bytes than any slice here has.
+fn run(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (mut low, mut high) = (0_u64, 0_u64);
+    for word in words {
+        let word = u64::from_ne_bytes(*word);
+        low = low.wrapping_add(word & 0xffff_ffff);
+        high = high.wrapping_add(word >> 32);
+    }
+    let (pairs, last) = rest.as_chunks::<2>();
+    for pair in pairs {
+        low = low.wrapping_add(u64::from(u16::from_ne_bytes(*pair)));
+    }
+    if let [last] = last {
+        low = low.wrapping_add(u64::from(u16::from_ne_bytes([*last, 0])));
+    }
+    u64::from(fold(low)).wrapping_add(u64::from(fold(high)))
+}
+
+/// Adds the carries back in until 16 bits are left.
+fn fold(mut sum: u64) -> u16 {
+    sum = (sum >> 32).wrapping_add(sum & 0xffff_ffff);
+    sum = (sum >> 32).wrapping_add(sum & 0xffff_ffff);
+    sum = (sum >> 16).wrapping_add(sum & 0xffff);
+    sum = (sum >> 16).wrapping_add(sum & 0xffff);
+    sum = (sum >> 16).wrapping_add(sum & 0xffff);
+    u16::try_from(sum & 0xffff).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+    use super::*;
+    use alloc::vec::Vec;
+    use core::net::Ipv4Addr;
+    use proptest::prelude::*;
+
+    /// The definition, two bytes at a time.
+    fn slowly(bytes: &[u8]) -> u16 {
+        let mut sum = 0_u32;
+        for pair in bytes.chunks(2) {
+            sum += u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
+            if sum > 0xffff {
+                sum -= 0xffff;
+            }
+        }
+        !(sum as u16)
+    }
+
+    #[test]
+    fn the_example_of_rfc_1071() {
+        let sum = Sum::new().bytes(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        assert_eq!(sum.partial(), 0xddf2);
+        assert_eq!(sum.checksum(), 0x220d);
+    }
+
+    #[test]
+    fn an_ipv4_header_with_a_right_checksum_sums_to_zero() {
+        let header = [
+            0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11, 0xb8, 0x61, 0xc0, 0xa8, 0x00, 0x01,
+            0xc0, 0xa8, 0x00, 0xc7,
+        ];
+        assert_eq!(Sum::new().bytes(&header).checksum(), 0);
+        assert_eq!(Sum::new().bytes(&header[..10]).bytes(&[0, 0]).bytes(&header[12..]).checksum(), 0xb861);
+    }
+
+    #[test]
+    fn a_pseudo_header() {
+        let sum =
+            Sum::pseudo_header(Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::new(192, 0, 2, 2).into(), 6, 20);
+        // c000 + 0201 + c000 + 0202 + 0006 + 0014, the carry added back
+        assert_eq!(sum.partial(), 0x841e);
+    }
+
+    #[test]
+    fn sixty_four_kilobytes_of_ones_do_not_overflow() {
+        assert_eq!(Sum::new().bytes(&[0xff; 65_536]).checksum(), 0);
+        assert_eq!(Sum::new().bytes(&[0xff; 65_535]).checksum(), 0x00ff);
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_into_runs_gives_the_same_sum(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            cuts in proptest::collection::vec(0_usize..300, 0..6),
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let (mut sum, mut from) = (Sum::new(), 0);
+            for cut in cuts {
+                sum = sum.bytes(&bytes[from..cut]);
+                from = cut;
+            }
+            let sum = sum.bytes(&bytes[from..]).checksum();
+            // 0 and 0xffff are the same number in one's complement; over all-zero bytes the sum is 0.
+            prop_assert_eq!(sum, slowly(&bytes));
+        }
+    }
+}

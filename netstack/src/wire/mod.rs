@@ -1,0 +1,4 @@
+//! Wire formats, each by the same plan: a `Packet` is a view of received bytes whose lengths have been checked,
+//! a `Repr` is what this stack understands of it and emits. Parsing and emitting are total: no bytes panic.
+
+pub mod checksum;

@@ -3,12 +3,10 @@
 use core::fmt;
 use core::sync::atomic::AtomicU32;
 
+pub use xen::GrantRef;
+
 /// Bytes in a page, and so in whatever one grant shows to the backend (Xen hands a page over whole).
 pub const PAGE_SIZE: usize = 4096;
-
-/// A grant reference: an index into the guest's grant table (`grant_ref_t`, xen/grant_table.h).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct GrantRef(pub u32);
 
 /// A page of the guest's memory that this driver owns and that is *not* granted for writing: nobody else may change it.
 ///

@@ -1,5 +1,23 @@
 //! What `xen-sys` lacks of Xen's guest ABI, as typed and host-tested Rust.
+//!
+//! Memory shared with Xen, with a backend or with the store is only ever seen as atomics here: no reference to plain
+//! bytes of it exists, so the whole crate is safe code, and each `Ordering` has its sentence. What maps that memory and
+//! makes the hypercalls is the kernel.
+//!
+//! - [`ids`]: domains, ports, grant references, frames.
+//! - [`grant`]: the version 1 grant table and its references; [`Quarantine`](grant::Quarantine) for what will not end.
+//! - [`ring`], [`console`]: byte rings with indices that wrap at 2^32.
+//! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod console;
+pub mod counters;
+pub mod grant;
+pub mod ids;
+pub mod ring;
+
+pub use counters::Counter;
+pub use ids::{DomId, GrantRef, Mfn, Pfn, Port};

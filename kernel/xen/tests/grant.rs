@@ -1,0 +1,172 @@
+//! The grant table against Xen's protocol, with Xen's part played by the test.
+
+#![allow(missing_docs, clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use xen::grant::{Access, Active, EndError, GrantError, GrantFrame, GrantTable, Quarantine};
+use xen::{DomId, GrantRef, Mfn};
+
+fn frame() -> &'static GrantFrame {
+    Box::leak(Box::new([const { AtomicU32::new(0) }; 1024]))
+}
+
+/// A table of one frame, and the frame.
+fn table() -> (GrantTable, &'static GrantFrame) {
+    let frame = frame();
+    let mut table = GrantTable::new();
+    table.add_frame(frame);
+    (table, frame)
+}
+
+/// The bytes of an entry as Xen reads them.
+fn entry(frame: &GrantFrame, reference: GrantRef) -> [u8; 8] {
+    let word = reference.0 as usize * 2;
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&frame[word].load(SeqCst).to_ne_bytes());
+    bytes[4..].copy_from_slice(&frame[word + 1].load(SeqCst).to_ne_bytes());
+    bytes
+}
+
+/// Xen marks an entry as in use (`GTF_reading` is 8, `GTF_writing` is 16).
+fn map(frame: &GrantFrame, reference: GrantRef, bits: u32) {
+    frame[reference.0 as usize * 2].fetch_or(bits, SeqCst);
+}
+
+fn unmap(frame: &GrantFrame, reference: GrantRef) {
+    frame[reference.0 as usize * 2].fetch_and(!24, SeqCst);
+}
+
+#[test]
+fn entries_are_grant_entry_v1() {
+    let (mut table, frame) = table();
+    let write = table.grant(DomId(0x0102), Mfn(0x0A0B_0C0D), Access::ReadWrite).unwrap();
+    assert_eq!(entry(frame, write), [1, 0, 0x02, 0x01, 0x0D, 0x0C, 0x0B, 0x0A]);
+    let read = table.grant(DomId(0), Mfn(7), Access::ReadOnly).unwrap();
+    assert_eq!(entry(frame, read), [5, 0, 0, 0, 7, 0, 0, 0]);
+    table.end(write).unwrap();
+    assert_eq!(entry(frame, write)[..4], [0, 0, 0, 0]);
+}
+
+#[test]
+fn reserved_references_are_never_given() {
+    let (mut table, frame) = table();
+    assert_eq!(table.free(), 504);
+    for expected in 8..512 {
+        assert_eq!(table.grant(DomId(0), Mfn(1), Access::ReadOnly), Ok(GrantRef(expected)));
+    }
+    assert_eq!(table.grant(DomId(0), Mfn(1), Access::ReadOnly), Err(GrantError::Exhausted));
+    assert_eq!(table.counters().exhausted.get(), 1);
+    assert!((0..8).all(|reference| entry(frame, GrantRef(reference)) == [0; 8]));
+    assert_eq!(table.end(GrantRef(1)), Err(EndError::NotGranted(GrantRef(1))));
+}
+
+#[test]
+fn entries_in_use_at_start_are_left_alone() {
+    let frame = frame();
+    frame[0].store(1, SeqCst); // the toolstack's console grant
+    frame[20 * 2].store(5, SeqCst); // what a boot loader left
+    let mut table = GrantTable::new();
+    table.add_frame(frame);
+    assert_eq!(table.free(), 503);
+    assert_eq!(table.counters().in_use_at_start.get(), 1);
+    while let Ok(reference) = table.grant(DomId(0), Mfn(1), Access::ReadOnly) {
+        assert_ne!(reference, GrantRef(20));
+    }
+}
+
+#[test]
+fn a_mapped_grant_does_not_end() {
+    for bits in [8, 16, 24] {
+        let (mut table, frame) = table();
+        let reference = table.grant(DomId(3), Mfn(9), Access::ReadWrite).unwrap();
+        let free = table.free();
+        map(frame, reference, bits);
+        assert_eq!(table.end(reference), Err(EndError::StillMapped(reference)));
+        assert_eq!(table.free(), free, "the reference is not free");
+        assert_eq!(entry(frame, reference)[0], 1 | bits as u8, "the entry stands");
+        assert_eq!(table.counters().still_mapped.get(), 1);
+        unmap(frame, reference);
+        assert_eq!(table.end(reference), Ok(()));
+        assert_eq!(table.free(), free + 1);
+    }
+}
+
+#[test]
+fn a_grant_ends_once() {
+    let (mut table, _) = table();
+    let reference = table.grant(DomId(0), Mfn(1), Access::ReadOnly).unwrap();
+    table.end(reference).unwrap();
+    assert_eq!(table.end(reference), Err(EndError::NotGranted(reference)));
+    assert_eq!(table.end(GrantRef(512)), Err(EndError::NotGranted(GrantRef(512))));
+    assert_eq!(table.end(GrantRef(u32::MAX)), Err(EndError::NotGranted(GrantRef(u32::MAX))));
+    assert_eq!(table.free(), 504, "a second end does not free it twice");
+    assert_eq!(table.counters().not_granted.get(), 3);
+}
+
+#[test]
+fn a_frame_above_16_tib_is_refused() {
+    let (mut table, _) = table();
+    assert!(table.grant(DomId(0), Mfn(0xFFFF_FFFF), Access::ReadOnly).is_ok());
+    let high = Mfn(0x1_0000_0000);
+    assert_eq!(table.grant(DomId(0), high, Access::ReadOnly), Err(GrantError::FrameTooHigh(high)));
+    assert_eq!((table.counters().frame_too_high.get(), table.free()), (1, 503));
+}
+
+#[test]
+fn a_second_frame_brings_512_references() {
+    let (mut table, first) = table();
+    while table.grant(DomId(0), Mfn(1), Access::ReadOnly).is_ok() {}
+    let second = frame();
+    table.add_frame(second);
+    assert_eq!((table.frames(), table.free()), (2, 512));
+    let reference = table.grant(DomId(0), Mfn(2), Access::ReadOnly).unwrap();
+    assert_eq!(reference, GrantRef(512));
+    assert_eq!(second[1].load(SeqCst), 2);
+    assert_eq!(first[1].load(SeqCst), 0);
+    table.end(reference).unwrap();
+}
+
+#[test]
+fn active_grants_are_those_to_the_peer() {
+    let (mut table, frame) = table();
+    frame[2].store(1, SeqCst); // reserved, to domain 0
+    let mine = table.grant(DomId(0), Mfn(5), Access::ReadOnly).unwrap();
+    table.grant(DomId(4), Mfn(6), Access::ReadWrite).unwrap();
+    map(frame, mine, 8);
+    let active: Vec<Active> = table.active(DomId(0)).collect();
+    assert_eq!(active, [Active { reference: mine, frame: Mfn(5), access: Access::ReadOnly, mapped: true }]);
+}
+
+#[test]
+fn a_renewed_table_is_whole_again() {
+    let (mut table, frame) = table();
+    let old = table.grant(DomId(0), Mfn(5), Access::ReadOnly).unwrap();
+    for word in frame {
+        word.store(0, SeqCst);
+    }
+    table.renew();
+    assert_eq!(table.free(), 504);
+    assert_eq!(table.end(old), Err(EndError::NotGranted(old)));
+}
+
+#[test]
+fn quarantine_gives_a_page_back_once_it_is_unmapped() {
+    let (mut table, frame) = table();
+    let mut quarantine = Quarantine::new();
+    for page in ["first", "second"] {
+        let reference = table.grant(DomId(0), Mfn(1), Access::ReadWrite).unwrap();
+        map(frame, reference, 16);
+        assert!(table.end(reference).is_err());
+        quarantine.hold(reference, page);
+    }
+    assert_eq!(quarantine.retry(&mut table), None);
+    assert_eq!(quarantine.len(), 2);
+    unmap(frame, GrantRef(8));
+    assert_eq!(quarantine.retry(&mut table), None, "the second's turn");
+    assert_eq!(quarantine.retry(&mut table), Some("first"));
+    assert_eq!(quarantine.retry(&mut table), None);
+    unmap(frame, GrantRef(9));
+    assert_eq!(quarantine.retry(&mut table), Some("second"));
+    assert!(quarantine.is_empty());
+    assert_eq!(table.free(), 504);
+}

@@ -1,64 +1,89 @@
-//! What the driver asks of the machine under it: pages, grants and notifications.
+//! What the driver asks of the machine under it: pages, grants and event channels.
 
 use core::fmt;
 use core::sync::atomic::AtomicU32;
 
-pub use xen::GrantRef;
+pub use xen::{DomId, GrantRef, Port};
 
 /// Bytes in a page, and so in whatever one grant shows to the backend (Xen hands a page over whole).
 pub const PAGE_SIZE: usize = 4096;
 
-/// A page of the guest's memory that this driver owns and that is *not* granted for writing: nobody else may change it.
+/// A page that nobody else sees.
 ///
-/// The type is the proof: a page that the backend may write is not a `Page` but whatever [`Platform::grant_write`] gave back.
+/// The type is the proof: a page shown to the backend is a [`ReadablePage`] or a [`Platform::WritablePage`],
+/// and becomes a `Page` again only when its grant has ended.
 pub trait Page {
     /// The page's bytes.
     fn bytes(&self) -> &[u8; PAGE_SIZE];
-    /// The page's bytes, to fill. Only this driver writes them; a backend with a read-only grant sees them change.
+    /// The page's bytes, to fill.
     fn bytes_mut(&mut self) -> &mut [u8; PAGE_SIZE];
 }
 
+/// A page that the backend may read. Only this driver writes it, and the backend sees it change.
+pub trait ReadablePage {
+    /// Copies `bytes` to `offset` in the page. What would lie past the page's end is left out; this driver never asks for it.
+    fn write(&mut self, offset: usize, bytes: &[u8]);
+}
+
 /// A page shared with the backend for reading and writing by both, seen only as atomics: no reference to plain bytes in it ever exists.
-pub type SharedPage = [AtomicU32; PAGE_SIZE / 4];
+pub type RingPage = [AtomicU32; PAGE_SIZE / 4];
 
 /// The machine under the driver: the kernel's grant table and event channels, or a simulation.
 pub trait Platform {
     /// An owned page.
     type Page: Page;
+    /// A page that the backend may read, until [`Platform::revoke_read`] succeeds.
+    type ReadablePage: ReadablePage;
     /// A page that the backend may write, until [`Platform::revoke_write`] succeeds. It cannot be read.
     type WritablePage;
 
-    /// A fresh page of zeros; `None` when memory is out.
+    /// Begins an epoch: grants and channels made from now on are for this backend.
+    fn begin(&mut self, backend: DomId);
+    /// Event channels that the backend can bind; `None` when there is none left. Unless `split`, both are the same port.
+    fn open_channels(&mut self, split: bool) -> Option<Ports>;
+    /// Ends the epoch, after the driver gave back all else: closes the channels and ends the grants of static pages
+    /// (one that the backend still maps stays as it is, and the page's next grant is another reference).
+    fn end(&mut self);
+
+    /// A page; its bytes are whatever they are, and the driver zeroes them. `None` when memory is out.
     fn allocate(&mut self) -> Option<Self::Page>;
-    /// Gives a page back. Its bytes are zeroed before anyone else gets it.
+    /// Gives a page back, zeroed by the driver.
     fn release(&mut self, page: Self::Page);
 
-    /// A zeroed page for a ring, granted to the backend for reading and writing; `None` when memory or grants are out.
-    fn allocate_ring(&mut self) -> Option<(&'static SharedPage, GrantRef)>;
-    /// Ends a ring page's grant; the page goes back, or into quarantine where the backend still maps it. True when it went back.
-    fn release_ring(&mut self, page: &'static SharedPage, grant: GrantRef) -> bool;
+    /// A page for a ring, all zero, granted to the backend for reading and writing; `None` when memory or grants are out.
+    fn allocate_ring(&mut self) -> Option<(&'static RingPage, GrantRef)>;
+    /// Ends a ring page's grant and takes the page back. `StillMapped`: nothing has changed; the driver tries again later.
+    fn release_ring(&mut self, page: &'static RingPage, grant: GrantRef) -> Result<(), StillMapped>;
 
-    /// Shows a page to the backend, read-only. The page stays writable here.
-    fn grant_read(&mut self, page: &Self::Page) -> Result<GrantRef, GrantError>;
-    /// Shows the page of memory that holds these bytes, read-only, for bytes that live for ever and lie in pages that hold nothing secret (the site).
-    /// `bytes` lies within one page. `None` where the memory cannot be granted: its bytes have to be copied.
-    fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef>;
-    /// Ends a read-only grant. `StillMapped`: the backend has it mapped; the grant stays, and is not to be used for anything else.
-    fn revoke_read(&mut self, grant: GrantRef) -> Result<(), StillMapped>;
-
-    /// Hands a page to the backend for writing.
-    fn grant_write(
+    /// Shows a page to the backend, read-only. `Err` gives the page back: no grant is left.
+    fn grant_read(&mut self, page: Self::Page) -> Result<(GrantRef, Self::ReadablePage), Self::Page>;
+    /// Ends a read-only grant. `Err`: the backend has it mapped, and nothing has changed; the driver tries again later.
+    fn revoke_read(
         &mut self,
-        page: Self::Page,
-    ) -> Result<(GrantRef, Self::WritablePage), (GrantError, Self::Page)>;
-    /// Takes a page back. On `Err` the backend still has it mapped: the page is never to be read or handed out again until a later try succeeds.
+        grant: GrantRef,
+        page: Self::ReadablePage,
+    ) -> Result<Self::Page, Self::ReadablePage>;
+
+    /// Hands a page to the backend for writing. `Err` gives the page back: no grant is left.
+    fn grant_write(&mut self, page: Self::Page) -> Result<(GrantRef, Self::WritablePage), Self::Page>;
+    /// Takes a page back. `Err`: the backend still has it mapped, and nothing has changed: the driver keeps the page apart and tries again later.
     fn revoke_write(
         &mut self,
         grant: GrantRef,
         page: Self::WritablePage,
     ) -> Result<Self::Page, Self::WritablePage>;
 
-    /// Sends an event to the backend over the transmit (or only) channel.
+    /// Whether these bytes, which live for ever, lie in pages that may be shown to the backend: pages that hold nothing secret (the site).
+    /// The answer for given bytes never changes.
+    fn is_grantable(&self, bytes: &'static [u8]) -> bool;
+    /// Shows the page that holds these bytes, read-only, and takes one hold on its grant: until [`Platform::release_static`] it does not end.
+    /// `bytes` is grantable and lies within one page.
+    /// `None` when no grant is left, which lasts at most until holds are released: where no hold is out, a grant is to be had.
+    fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef>;
+    /// Drops one hold on a static page's grant. The grant may stay for the next time.
+    fn release_static(&mut self, grant: GrantRef);
+
+    /// Sends an event to the backend.
     fn notify(&mut self, channel: Channel);
 }
 
@@ -71,19 +96,18 @@ pub enum Channel {
     Receive,
 }
 
-/// No grant could be made.
+/// This domain's ports of the event channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GrantError;
+pub struct Ports {
+    /// For [`Channel::Transmit`].
+    pub transmit: Port,
+    /// For [`Channel::Receive`].
+    pub receive: Port,
+}
 
 /// The backend still maps what was granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StillMapped;
-
-impl fmt::Display for GrantError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the grant table is full")
-    }
-}
 
 impl fmt::Display for StillMapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

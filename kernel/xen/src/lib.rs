@@ -7,6 +7,7 @@
 //! - [`ids`]: domains, ports, grant references, frames.
 //! - [`grant`]: the version 1 grant table and its references; [`Quarantine`](grant::Quarantine) for what will not end.
 //! - [`ring`], [`console`]: byte rings with indices that wrap at 2^32.
+//! - [`netif`]: the slots of the network rings.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod console;
 pub mod counters;
 pub mod grant;
 pub mod ids;
+pub mod netif;
 pub mod ring;
 
 pub use counters::Counter;

@@ -40,3 +40,21 @@ pub enum SendError {
     /// No device, address or route: as good as lost on the wire.
     Unreachable,
 }
+
+/// What the network reports of a packet of ours: ICMPv4 type 3 (codes in brackets), later ICMPv6 types 1 and 2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreachable {
+    /// The host, or the way to it: it may come back (0, 1, 5 to 8, 11, 12).
+    Host,
+    /// The host does not speak the protocol (2).
+    Protocol,
+    /// Nothing listens at the port (3).
+    Port,
+    /// Too large for the next link, which takes `mtu` bytes; 0 where an old router does not say (4, RFC 1191).
+    PacketTooBig {
+        /// The next link's largest packet, from its IP header on.
+        mtu: u16,
+    },
+    /// Forbidden by an administrator (9, 10, 13 to 15).
+    Prohibited,
+}

@@ -1,4 +1,9 @@
 //! Wire formats, each by the same plan: a `Packet` is a view of received bytes whose lengths have been checked,
 //! a `Repr` is what this stack understands of it and emits. Parsing and emitting are total: no bytes panic.
 
+pub mod arp;
 pub mod checksum;
+pub mod ethernet;
+pub mod icmpv4;
+pub mod ipv4;
+pub mod udp;

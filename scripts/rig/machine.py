@@ -1,0 +1,221 @@
+"""The emulated Xen host: QEMU, booted into dom0, with a channel for commands and a shared folder."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+
+# Xen gets a serial port for itself and dom0. SMAP is off because an emulated one makes Xen fault on
+# the stack of its guest.
+XEN_COMMAND_LINE = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=768M,max:768M noreboot"
+DOM0_COMMAND_LINE = "console=hvc0 quiet loglevel=4 net.ifnames=0 random.trust_cpu=on"
+
+BOOT_SECONDS = 180
+
+
+class MachineError(Exception):
+    """The emulated host did not do what it should."""
+
+
+class Command:
+    """What a command in dom0 gave back."""
+
+    def __init__(self, line, status, output):
+        self.line = line
+        self.status = status
+        self.output = output
+
+
+class UserNetwork:
+    """QEMU's own network: needs no root. The guest is 10.0.2.15, dom0 is 10.0.2.5."""
+
+    guest = "10.0.2.15"
+    dom0 = "10.0.2.5/24"
+    prefix = ()
+
+    def __init__(self, port=None):
+        self._port = port
+
+    def arguments(self):
+        """QEMU's words for the network card's other end."""
+        forward = f",hostfwd=tcp:127.0.0.1:{self._port}-{self.guest}:80" if self._port else ""
+        return ["-netdev", f"user,id=net{forward}"]
+
+
+class Machine:
+    """A running Xen host.
+
+    folder: its artefacts (console of Xen and dom0, consoles of the guests, xl's logs, commands).
+    """
+
+    def __init__(self, dom0, accelerator, folder, network=None, memory=2048, capture=None, append=""):
+        self.dom0 = dom0
+        self.folder = Path(folder)
+        self.network = network or UserNetwork()
+        self.share = self.folder / "share"
+        self.serial = self.folder / "dom0.log"
+        self._accelerator = accelerator
+        self._memory = memory
+        self._capture = capture
+        self._append = append
+        self._qemu = None
+        self._socket = None
+        self._number = 0
+        self._answers = {}
+        self._arrived = threading.Condition()
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Boots, until dom0 takes commands."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        (self.share / "command").mkdir(parents=True)
+        # A socket's path is at most 107 bytes: it is named relative to the folder QEMU runs in.
+        with open(self.folder / "qemu.log", "wb") as log:
+            self._qemu = subprocess.Popen(
+                self._line(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent,
+            )  # fmt: skip
+        deadline = time.monotonic() + BOOT_SECONDS
+        self._connect(deadline)
+        self._wait("ready", deadline, "dom0 is not up")
+
+    def _line(self):
+        dom0_line = f"{DOM0_COMMAND_LINE} rig.address={self.network.dom0} {self._append}".replace(",", ",,")
+        line = [*self.network.prefix, "qemu-system-x86_64", *self._accelerator.arguments]
+        line += ["-m", str(self._memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+        line += ["-kernel", str(self.dom0.xen), "-append", XEN_COMMAND_LINE]
+        line += ["-initrd", f"{self.dom0.kernel} {dom0_line},{self.dom0.initramfs}"]
+        line += ["-serial", "file:dom0.log"]
+        line += ["-device", "virtio-serial-pci", "-chardev", "socket,id=rig,path=rig.sock,server=on,wait=off"]
+        line += ["-device", "virtserialport,chardev=rig,name=rig"]
+        line += ["-fsdev", "local,id=rig,path=share,security_model=none"]
+        line += ["-device", "virtio-9p-pci,fsdev=rig,mount_tag=rig"]
+        line += [*self.network.arguments(), "-device", "e1000,netdev=net,mac=00:16:3e:00:00:01"]
+        if self._capture:
+            line += ["-object", f"filter-dump,id=capture,netdev=net,file={self._capture}"]
+        return line
+
+    def _connect(self, deadline):
+        path = self.folder / "rig.sock"
+        while True:
+            self._alive()
+            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                # The kernel takes 107 bytes of path; the folder may be deeper than that.
+                handle = os.open(self.folder, os.O_RDONLY)
+                try:
+                    link.connect(f"/proc/self/fd/{handle}/{path.name}")
+                finally:
+                    os.close(handle)
+                break
+            except OSError:
+                link.close()
+                if time.monotonic() > deadline:
+                    raise MachineError("QEMU did not open its channel") from None
+                time.sleep(0.05)
+        self._socket = link
+        threading.Thread(target=self._listen, args=(link.makefile("r"),), daemon=True).start()
+
+    def _listen(self, lines):
+        try:
+            for line in lines:
+                key, _, status = line.strip().partition(" ")
+                with self._arrived:
+                    self._answers[key] = status
+                    self._arrived.notify_all()
+        except (OSError, ValueError):
+            pass
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def _alive(self):
+        if self._qemu.poll() is not None:
+            log = (self.folder / "qemu.log").read_text(errors="replace").strip()
+            raise MachineError(f"QEMU ended with status {self._qemu.returncode}: {log or self.tail()}")
+
+    def _wait(self, key, deadline, complaint):
+        with self._arrived:
+            while key not in self._answers:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise MachineError(f"{complaint}; the end of {self.serial}:\n{self.tail()}")
+                self._arrived.wait(min(left, 0.5))
+                if key not in self._answers:
+                    self._alive()
+            return self._answers.pop(key)
+
+    def begin(self, line):
+        """Starts a bash script in dom0; gives back its number, for `finish`."""
+        self._number += 1
+        number = str(self._number)
+        (self.share / "command" / number).write_text(line)
+        self._socket.sendall(f"{number}\n".encode())
+        return number
+
+    def finish(self, number, seconds=120):
+        """Waits for a script begun before, at most so many seconds."""
+        line = (self.share / "command" / number).read_text()
+        status = self._wait(number, time.monotonic() + seconds, f"no answer from dom0 to: {line}")
+        output = (self.share / "command" / f"{number}.out").read_text(errors="replace")
+        return Command(line, int(status), output)
+
+    def run(self, line, seconds=120):
+        """Runs a bash script in dom0."""
+        return self.finish(self.begin(line), seconds)
+
+    def check(self, line, seconds=120):
+        """Runs a script that must succeed; gives back its output."""
+        command = self.run(line, seconds)
+        if command.status != 0:
+            raise MachineError(f"in dom0: {line}\nstatus {command.status}: {command.output.strip()}")
+        return command.output
+
+    def send(self, path, name):
+        """Puts a file of the host into dom0's memory as /guest/name."""
+        staged = self.share / "staged"
+        shutil.copyfile(path, staged)
+        self.check(f"cp /rig/staged '/guest/{name}'")
+        staged.unlink()
+        return f"/guest/{name}"
+
+    def tail(self, lines=50):
+        """The end of what Xen and dom0 said."""
+        if not self.serial.exists():
+            return ""
+        return "\n".join(self.serial.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self):
+        """Ends the machine."""
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+        if self._qemu and self._qemu.poll() is None:
+            self._qemu.terminate()
+            try:
+                self._qemu.wait(10)
+            except subprocess.TimeoutExpired:
+                self._qemu.kill()
+                self._qemu.wait()
+
+
+def die_with_parent():
+    """In the child: a group of its own, so that Ctrl-C reaches only us, and an end when we end."""
+    import ctypes  # pylint: disable=import-outside-toplevel
+
+    os.setpgid(0, 0)
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -5,6 +5,11 @@
 pub struct Counter(u64);
 
 impl Counter {
+    /// Nothing counted yet.
+    pub const fn new() -> Self {
+        Self(0)
+    }
+
     /// Counts one.
     pub const fn increment(&mut self) {
         self.add(1);

@@ -8,6 +8,7 @@
 //! - [`grant`]: the version 1 grant table and its references; [`Quarantine`](grant::Quarantine) for what will not end.
 //! - [`ring`], [`console`]: byte rings with indices that wrap at 2^32.
 //! - [`netif`]: the slots of the network rings.
+//! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -16,10 +17,13 @@ extern crate alloc;
 
 pub mod console;
 pub mod counters;
+pub mod evtchn;
 pub mod grant;
 pub mod ids;
 pub mod netif;
+pub mod pvclock;
 pub mod ring;
+pub mod shared_info;
 
 pub use counters::Counter;
 pub use ids::{DomId, GrantRef, Mfn, Pfn, Port};

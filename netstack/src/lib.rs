@@ -7,15 +7,21 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod addressing;
 pub mod counters;
 pub mod device;
 pub mod egress;
+mod interface;
+mod neighbours;
 pub mod random;
+mod rate;
 pub mod service;
 pub mod siphash;
+pub mod stack;
 pub mod time;
 pub mod wire;
 
 pub use device::Device;
 pub use service::{Chunk, Service, Stream};
+pub use stack::Stack;
 pub use time::{Duration, Instant};

@@ -1,0 +1,236 @@
+//! One Ethernet interface and its IPv4: what TCP and DHCP stand on.
+
+mod icmp;
+mod outlet;
+mod receive;
+
+pub(crate) use outlet::Outlet;
+pub(crate) use receive::Delivery;
+
+use crate::addressing::Addressing;
+use crate::device::{Device, Frame, Offload, TransmitError};
+use crate::neighbours::{Ask, Neighbours};
+use crate::random::Random;
+use crate::rate::Bucket;
+use crate::time::Instant;
+use crate::wire::ethernet::Address;
+use crate::wire::{arp, ethernet};
+use core::net::{IpAddr, Ipv4Addr};
+
+crate::counters! {
+    /// What an interface has seen, sent and dropped.
+    pub struct Counters {
+        /// Frames that came.
+        frames_received,
+        /// Frames that the device took.
+        frames_sent,
+        /// Frames that the device had no room for.
+        device_full,
+        /// Frames lost because the device had no backend.
+        device_down,
+        /// Frames of a length that the device does not take.
+        device_length,
+        /// Received frames shorter than an Ethernet header.
+        ethernet_short,
+        /// Received frames whose source is a group or all zero.
+        ethernet_source,
+        /// Received frames for other stations, groups among them.
+        ethernet_not_ours,
+        /// Received frames of a type that is not spoken here.
+        ethernet_type,
+        /// ARP packets that were not understood.
+        arp_malformed,
+        /// ARP packets of which nothing concerned us.
+        arp_ignored,
+        /// ARP packets from another station with our address.
+        arp_conflict,
+        /// ARP requests that were answered.
+        arp_answered,
+        /// ARP requests sent.
+        arp_asked,
+        /// Neighbours that did not answer; frames for them that were lost.
+        neighbour_lost,
+        /// Frames for a neighbour that did not answer just before.
+        neighbour_failed,
+        /// Frames for a neighbour that had no room in the table.
+        neighbour_full,
+        /// Frames that could not wait for a neighbour's answer: too many did.
+        neighbour_held,
+        /// Received packets with fewer than 20 bytes.
+        ipv4_short,
+        /// Received packets of another version.
+        ipv4_version,
+        /// Received packets with an impossible header length.
+        ipv4_header_length,
+        /// Received packets with an impossible total length.
+        ipv4_total_length,
+        /// Received packets with a wrong header checksum.
+        ipv4_checksum,
+        /// Received packets with a source or a destination that cannot be.
+        ipv4_martian,
+        /// Received packets for another address.
+        ipv4_not_ours,
+        /// Received packets for one address in a frame for many.
+        ipv4_link_broadcast,
+        /// Received fragments: they are not put together.
+        ipv4_fragment,
+        /// Received packets of a protocol that is not spoken here.
+        ipv4_protocol,
+        /// Packets to send, for which there was no address or no route.
+        ipv4_no_route,
+        /// Packets to send that were longer than the path takes.
+        ipv4_too_long,
+        /// ICMP messages with fewer than 8 bytes.
+        icmp_short,
+        /// ICMP messages with a wrong checksum.
+        icmp_checksum,
+        /// ICMP messages that ask for nothing here.
+        icmp_ignored,
+        /// ICMP errors whose quoted packet is not one of ours.
+        icmp_quoted,
+        /// Echo requests that were answered.
+        icmp_echo,
+        /// Echo requests that could not be answered: no room, no way, too long.
+        icmp_echo_lost,
+        /// Unreachable messages sent.
+        icmp_refused,
+        /// Unreachable messages not sent, for the limit on their rate.
+        icmp_limited,
+        /// UDP datagrams with an impossible length.
+        udp_malformed,
+        /// UDP datagrams with a wrong checksum.
+        udp_checksum,
+        /// UDP datagrams for a port where nothing listens.
+        udp_no_port,
+        /// TCP segments with a wrong checksum.
+        tcp_checksum,
+        /// TCP segments to a broadcast address.
+        tcp_broadcast,
+    }
+}
+
+/// Which limit holds for the unreachable messages that others provoke: a burst, then so many a second.
+const REFUSALS: Bucket = Bucket::new(50, 100);
+
+/// The interface.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    hardware: Address,
+    addressing: Option<Addressing>,
+    neighbours: Neighbours,
+    refusals: Bucket,
+    random: Random,
+    /// UDP to the DHCP client's port is taken, whatever address it is for (RFC 2131 section 4.1).
+    configuring: bool,
+    pub(crate) counters: Counters,
+}
+
+impl Interface {
+    /// An interface without an address.
+    pub(crate) fn new(hardware: Address, random: Random) -> Self {
+        Self {
+            hardware,
+            addressing: None,
+            neighbours: Neighbours::default(),
+            refusals: REFUSALS,
+            random,
+            configuring: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Its address, network and routes.
+    pub(crate) fn addressing(&self) -> Option<&Addressing> {
+        self.addressing.as_ref()
+    }
+
+    /// Gives it an address, another one, or none. Neighbours are kept only where the address stays.
+    pub(crate) fn set_addressing(&mut self, addressing: Option<Addressing>) {
+        let address = |addressing: &Option<Addressing>| addressing.as_ref().map(Addressing::prefix);
+        if address(&self.addressing) != address(&addressing) {
+            self.neighbours.clear();
+        }
+        let routers = addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
+        self.neighbours.set_routers(routers);
+        self.addressing = addressing;
+    }
+
+    /// When [`Self::poll`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.neighbours.next_deadline()
+    }
+
+    /// Asks again for neighbours that have not answered.
+    pub(crate) fn poll(&mut self, now: Instant, device: &mut impl Device) {
+        let Some(sender) = self.addressing.as_ref().map(Addressing::address) else { return };
+        let (hardware, counters) = (self.hardware, &mut self.counters);
+        let lost = self.neighbours.poll(now, |ask| {
+            if let Some(frame) = request(hardware, sender, ask) {
+                counters.arp_asked.count();
+                let _ = transmit(&mut *device, counters, &frame, &[], Offload::default());
+            }
+        });
+        self.counters.neighbour_lost.add(lost as u64);
+    }
+
+    /// Tells the segment our address (RFC 5227 section 3): caches that knew another station for it are corrected.
+    pub(crate) fn announce(&mut self, device: &mut impl Device) {
+        let Some(address) = self.addressing.as_ref().map(Addressing::address) else { return };
+        let ask = Ask { neighbour: address.into(), at: None };
+        if let Some(frame) = request(self.hardware, address, ask) {
+            let _ = self.transmit(device, &frame, &[], Offload::default());
+        }
+    }
+
+    fn transmit(
+        &mut self,
+        device: &mut impl Device,
+        header: &[u8],
+        payload: &[crate::device::Slice<'_>],
+        offload: Offload,
+    ) -> Result<(), TransmitError> {
+        transmit(device, &mut self.counters, header, payload, offload)
+    }
+}
+
+/// Hands a frame to the device and counts what became of it.
+fn transmit(
+    device: &mut impl Device,
+    counters: &mut Counters,
+    header: &[u8],
+    payload: &[crate::device::Slice<'_>],
+    offload: Offload,
+) -> Result<(), TransmitError> {
+    let result = device.transmit(&Frame { header, payload, offload });
+    match result {
+        Ok(()) => counters.frames_sent.count(),
+        Err(TransmitError::Full) => counters.device_full.count(),
+        Err(TransmitError::Down) => counters.device_down.count(),
+        Err(TransmitError::Length) => counters.device_length.count(),
+    }
+    result
+}
+
+/// An ARP packet in its frame.
+fn arp_frame(destination: Address, repr: &arp::Repr) -> [u8; ethernet::HEADER + arp::LENGTH] {
+    let source = repr.sender_hardware;
+    let header = ethernet::Repr { destination, source, ethertype: ethernet::ARP }.emit();
+    let mut frame = [0; ethernet::HEADER + arp::LENGTH];
+    for (to, from) in frame.iter_mut().zip(header.iter().chain(&repr.emit())) {
+        *to = *from;
+    }
+    frame
+}
+
+/// The frame that asks for a neighbour; `None` where the neighbour is not one that ARP finds.
+fn request(hardware: Address, sender: Ipv4Addr, ask: Ask) -> Option<[u8; ethernet::HEADER + arp::LENGTH]> {
+    let IpAddr::V4(target) = ask.neighbour else { return None };
+    let repr = arp::Repr {
+        operation: arp::Operation::Request,
+        sender_hardware: hardware,
+        sender,
+        target_hardware: Address([0; 6]),
+        target,
+    };
+    Some(arp_frame(ask.at.unwrap_or(Address::BROADCAST), &repr))
+}

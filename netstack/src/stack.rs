@@ -1,0 +1,138 @@
+//! The stack: one interface, TCP, and the configuration that DHCP or a person gave it.
+
+use crate::addressing::Addressing;
+use crate::device::{Device, ReceiveChecksum};
+use crate::interface::{Delivery, Interface};
+use crate::random::Random;
+use crate::service::Service;
+use crate::time::Instant;
+use crate::wire::ethernet;
+use alloc::collections::VecDeque;
+use core::marker::PhantomData;
+
+pub use crate::interface::Counters as InterfaceCounters;
+
+/// Where the address comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Config {
+    /// It is given.
+    Static(Addressing),
+}
+
+/// What has happened to the stack, for its caller to tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The interface has an address now, or another configuration for it.
+    AddressAcquired(Addressing),
+    /// The address is gone.
+    AddressLost,
+}
+
+/// The most events that wait to be taken; older ones are dropped.
+const EVENTS: usize = 16;
+
+/// The stack with a service on top.
+///
+/// It owns no device and no clock: each call is given both, and [`Self::next_deadline`] says when to call again at the
+/// latest, if no frame comes before.
+#[derive(Debug)]
+pub struct Stack<S: Service> {
+    interface: Interface,
+    random: Random,
+    /// The address of [`Config::Static`], until the first poll.
+    given: Option<Addressing>,
+    events: VecDeque<Event>,
+    service: PhantomData<S>,
+}
+
+impl<S: Service> Stack<S> {
+    /// A stack that has yet to be polled. `seed` is fresh entropy.
+    pub fn new(config: Config, hardware: ethernet::Address, seed: &[u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        let interface = Interface::new(hardware, Random::new(&random.seed()));
+        let Config::Static(given) = config;
+        Self { interface, random, given: Some(given), events: VecDeque::new(), service: PhantomData }
+    }
+
+    /// Takes a frame from the device.
+    pub fn receive(
+        &mut self,
+        frame: &[u8],
+        checksum: ReceiveChecksum,
+        now: Instant,
+        device: &mut impl Device,
+        _service: &mut S,
+    ) {
+        match self.interface.receive(frame, checksum, now, device) {
+            Some(Delivery::Tcp { local, remote, segment }) => {
+                log::trace!("tcp: {} bytes from {remote} to {local}", segment.len());
+            }
+            Some(Delivery::TcpUnreachable { local, remote, quoted, why }) => {
+                log::trace!("tcp: from {local} to {remote}, {} bytes: {why:?}", quoted.len());
+            }
+            Some(Delivery::Dhcp { source, message }) => {
+                log::trace!("dhcp: {} bytes from {source}", message.len());
+            }
+            None => {}
+        }
+    }
+
+    /// Does what is due, and sends what the device had no room for before.
+    pub fn poll(&mut self, now: Instant, device: &mut impl Device, _service: &mut S) {
+        if let Some(addressing) = self.given.take() {
+            self.configure(Some(addressing), device);
+        }
+        self.interface.poll(now, device);
+    }
+
+    /// When to poll at the latest; `None` where only a frame can bring something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.given.is_some() {
+            return Some(Instant::ZERO);
+        }
+        self.interface.next_deadline()
+    }
+
+    /// The next thing that happened.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The interface's configuration, once there is one.
+    pub fn addressing(&self) -> Option<&Addressing> {
+        self.interface.addressing()
+    }
+
+    /// Ends every connection in order: what is queued is sent, then a FIN.
+    pub fn stop(&mut self, _now: Instant, _device: &mut impl Device, _service: &mut S) {}
+
+    /// After [`Self::stop`]: whether no connection is left.
+    pub fn is_stopped(&self) -> bool {
+        true
+    }
+
+    /// Mixes fresh entropy in, as after a restore.
+    pub fn reseed(&mut self, seed: &[u8; 32]) {
+        self.random.reseed(seed);
+    }
+
+    /// What the interface has seen, sent and dropped.
+    pub fn interface_counters(&self) -> &InterfaceCounters {
+        &self.interface.counters
+    }
+
+    /// Every counter with its name.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.interface.counters.iter()
+    }
+
+    fn configure(&mut self, addressing: Option<Addressing>, device: &mut impl Device) {
+        let event = addressing.clone().map_or(Event::AddressLost, Event::AddressAcquired);
+        self.interface.set_addressing(addressing);
+        self.interface.announce(device);
+        if self.events.len() >= EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}

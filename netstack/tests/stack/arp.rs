@@ -1,0 +1,94 @@
+use crate::host::{ALL, Host, OUR_IP, OURS, THEIR_IP, THEIRS, arp, echo, ipv4, ipv4_between, payload, to_us};
+use netstack::Duration;
+use netstack::wire::ethernet::Address;
+
+/// RFC 5227 section 3.
+#[test]
+fn an_address_is_announced() {
+    let mut host = Host::with(netstack::stack::Config::Static(netstack::addressing::Addressing::new(
+        "192.0.2.10/24".parse().unwrap(),
+        None,
+    )));
+    host.poll();
+    assert_eq!(host.sent(), [arp(ALL, 1, OURS, OUR_IP, [0; 6], OUR_IP)]);
+}
+
+/// RFC 826.
+#[test]
+fn a_request_for_us_is_answered_padding_and_all() {
+    let mut host = Host::new();
+    let mut request = arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP);
+    request.resize(60, 0);
+    let reply = arp(THEIRS, 2, OURS, OUR_IP, THEIRS.0, THEIR_IP);
+    assert_eq!(host.receive(&request), [reply]);
+    assert_eq!(host.counter("arp_answered"), 1);
+}
+
+/// RFC 5227 section 2.1.1: a probe has no sender address, and is answered to keep ours.
+#[test]
+fn a_probe_for_our_address_is_answered() {
+    let mut host = Host::new();
+    let reply = arp(THEIRS, 2, OURS, OUR_IP, THEIRS.0, [0; 4]);
+    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, [0; 4], [0; 6], OUR_IP)), [reply]);
+}
+
+#[test]
+fn what_does_not_concern_us_is_ignored() {
+    let mut host = Host::new();
+    let none: [Vec<u8>; 0] = [];
+    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], [192, 0, 2, 11])), none);
+    assert_eq!(host.counter("arp_ignored"), 1);
+    assert_eq!(host.receive(&arp(ALL, 1, OURS, OUR_IP, [0; 6], OUR_IP)), none, "our own, come back");
+    assert_eq!(host.counter("arp_ignored"), 2);
+    assert_eq!(host.receive(&arp(ALL, 3, THEIRS, THEIR_IP, [0; 6], OUR_IP)), none);
+    assert_eq!(host.counter("arp_malformed"), 1);
+    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, OUR_IP, [0; 6], OUR_IP)), none);
+    assert_eq!(host.counter("arp_conflict"), 1);
+}
+
+/// RFC 1122 section 2.3.2.2: the frame that needs the answer is not lost.
+#[test]
+fn the_first_answer_to_a_stranger_waits_for_its_address() {
+    let mut host = Host::new();
+    let asked = host.receive(&to_us(&ipv4(1, &echo(b"hello"))));
+    assert_eq!(asked, [arp(ALL, 1, OURS, OUR_IP, [0; 6], THEIR_IP)]);
+    let sent = host.receive(&arp(OURS, 2, THEIRS, THEIR_IP, OURS.0, OUR_IP));
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0][..12], [THEIRS.0, OURS.0].concat());
+    assert_eq!(payload(&sent[0])[8..], *b"hello");
+}
+
+#[test]
+fn a_stranger_is_asked_for_three_times() {
+    let mut host = Host::new();
+    let request = arp(ALL, 1, OURS, OUR_IP, [0; 6], THEIR_IP);
+    assert_eq!(host.receive(&to_us(&ipv4(1, &echo(b""))))[..], std::slice::from_ref(&request)[..]);
+    assert_eq!(host.wait(Duration::from_secs(30)), [request.clone(), request.clone()]);
+    assert_eq!(host.counter("neighbour_lost"), 1);
+    assert_eq!(host.receive(&to_us(&ipv4(1, &echo(b"")))), [request], "long after, it is asked for again");
+}
+
+#[test]
+fn beyond_the_network_the_gateway_is_asked_for() {
+    let mut host = Host::new();
+    let far = ipv4_between([198, 51, 100, 7], OUR_IP, 1, &echo(b""));
+    assert_eq!(host.receive(&to_us(&far)), [arp(ALL, 1, OURS, OUR_IP, [0; 6], [192, 0, 2, 1])]);
+}
+
+#[test]
+fn a_station_that_moved_is_found_at_its_new_address() {
+    let mut host = Host::new();
+    host.meet();
+    let moved = Address([0x02, 0, 0, 0, 0, 0x21]);
+    host.receive(&arp(ALL, 1, moved, THEIR_IP, [0; 6], THEIR_IP));
+    let sent = host.receive(&to_us(&ipv4(1, &echo(b""))));
+    assert_eq!(sent[0][..6], moved.0);
+}
+
+#[test]
+fn addresses_outside_the_network_are_not_learned() {
+    let mut host = Host::new();
+    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, [198, 51, 100, 7], [0; 6], OUR_IP)).len(), 1);
+    let far = ipv4_between([198, 51, 100, 7], OUR_IP, 1, &echo(b""));
+    assert_eq!(host.receive(&to_us(&far)), [arp(ALL, 1, OURS, OUR_IP, [0; 6], [192, 0, 2, 1])]);
+}

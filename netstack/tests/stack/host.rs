@@ -1,0 +1,193 @@
+//! A stack at 192.0.2.10/24 with its gateway 192.0.2.1, on a device that records, and frames typed by hand for it.
+
+use netstack::device::{Capabilities, Frame, ReceiveChecksum, TransmitError};
+use netstack::service::{Service, Stream};
+use netstack::stack::{Config, Event};
+use netstack::wire::checksum::Sum;
+use netstack::wire::ethernet::Address;
+use netstack::{Device, Duration, Instant, Stack, addressing::Addressing};
+use std::net::SocketAddr;
+
+pub const OURS: Address = Address([0x02, 0, 0, 0, 0, 0x10]);
+pub const THEIRS: Address = Address([0x02, 0, 0, 0, 0, 0x20]);
+pub const ALL: Address = Address([0xff; 6]);
+pub const OUR_IP: [u8; 4] = [192, 0, 2, 10];
+pub const THEIR_IP: [u8; 4] = [192, 0, 2, 20];
+
+/// Keeps what is sent.
+pub struct Recorder {
+    pub sent: Vec<Vec<u8>>,
+    pub capabilities: Capabilities,
+    pub fails: Option<TransmitError>,
+}
+
+impl Device for Recorder {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn transmit(&mut self, frame: &Frame<'_>) -> Result<(), TransmitError> {
+        if let Some(error) = self.fails {
+            return Err(error);
+        }
+        let mut bytes = frame.header.to_vec();
+        frame.payload.iter().for_each(|slice| bytes.extend(slice.bytes()));
+        assert!(bytes.len() <= usize::from(self.capabilities.mtu) + 14 || frame.offload.gso.is_some());
+        self.sent.push(bytes);
+        Ok(())
+    }
+}
+
+/// Serves nothing.
+pub struct Nobody;
+
+impl Service for Nobody {
+    type Connection = ();
+    fn listens(&self, _: u16) -> bool {
+        false
+    }
+    fn accept(&mut self, _: SocketAddr, _: SocketAddr, _: &mut dyn Stream) {}
+    fn receive(&mut self, (): &mut (), bytes: &[u8], _: bool, _: &mut dyn Stream) -> usize {
+        bytes.len()
+    }
+    fn acknowledged(&mut self, (): &mut (), _: &mut dyn Stream) {}
+    fn deadline(&mut self, (): &mut (), _: &mut dyn Stream) {}
+    fn stopping(&mut self, (): &mut (), _: &mut dyn Stream) {}
+    fn closed(&mut self, (): ()) {}
+}
+
+pub struct Host {
+    pub stack: Stack<Nobody>,
+    pub device: Recorder,
+    pub now: Instant,
+}
+
+impl Host {
+    /// A host that has its address and has announced it.
+    pub fn new() -> Self {
+        let addressing =
+            Addressing::new("192.0.2.10/24".parse().unwrap(), Some("192.0.2.1".parse().unwrap()));
+        let mut host = Self::with(Config::Static(addressing.clone()));
+        host.poll();
+        assert_eq!(host.stack.next_event(), Some(Event::AddressAcquired(addressing)));
+        assert_eq!(host.sent().len(), 1, "the announcement");
+        host
+    }
+
+    /// A host that has not begun.
+    pub fn with(config: Config) -> Self {
+        let capabilities = Capabilities { mtu: 1500, checksum: false, gso_v4: None };
+        Self {
+            stack: Stack::new(config, OURS, &[7; 32]),
+            device: Recorder { sent: Vec::new(), capabilities, fails: None },
+            now: Instant::from_micros(1_000_000_000),
+        }
+    }
+
+    /// What was sent since the last time.
+    pub fn sent(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.device.sent)
+    }
+
+    /// Gives the stack a frame; what it sends at once.
+    pub fn receive(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        self.stack.receive(frame, ReceiveChecksum::Unverified, self.now, &mut self.device, &mut Nobody);
+        self.sent()
+    }
+
+    pub fn poll(&mut self) {
+        self.stack.poll(self.now, &mut self.device, &mut Nobody);
+    }
+
+    /// Lets time pass, to the deadlines on the way; what is sent meanwhile.
+    pub fn wait(&mut self, span: Duration) -> Vec<Vec<u8>> {
+        let end = self.now + span;
+        while let Some(deadline) = self.stack.next_deadline().filter(|deadline| *deadline <= end) {
+            self.now = self.now.max(deadline);
+            self.poll();
+            assert!(self.stack.next_deadline().is_none_or(|next| next > self.now), "a deadline that stays");
+        }
+        self.now = end;
+        self.sent()
+    }
+
+    /// The neighbour 192.0.2.20 makes itself known.
+    pub fn meet(&mut self) {
+        let frame = arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP);
+        assert_eq!(self.receive(&frame).len(), 1);
+    }
+
+    /// A counter's value.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.stack.counters().find(|(each, _)| *each == name).unwrap_or_else(|| panic!("no counter {name}")).1
+    }
+}
+
+pub fn frame(destination: Address, source: Address, ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    [&destination.0[..], &source.0, &ethertype.to_be_bytes(), payload].concat()
+}
+
+/// An ARP packet in its frame.
+pub fn arp(
+    to: Address,
+    operation: u8,
+    sender: Address,
+    sender_ip: [u8; 4],
+    target: [u8; 6],
+    target_ip: [u8; 4],
+) -> Vec<u8> {
+    let format = [0, 1, 8, 0, 6, 4, 0, operation];
+    frame(to, sender, 0x0806, &[&format[..], &sender.0, &sender_ip, &target, &target_ip].concat())
+}
+
+/// An IPv4 packet from THEIR_IP to OUR_IP, its checksum made.
+pub fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    ipv4_between(THEIR_IP, OUR_IP, protocol, payload)
+}
+
+pub fn ipv4_between(source: [u8; 4], destination: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let [high, low] = (payload.len() as u16 + 20).to_be_bytes();
+    let start = [0x45, 0, high, low, 0x12, 0x34, 0, 0, 60, protocol, 0, 0];
+    summed([&start[..], &source, &destination, payload].concat())
+}
+
+/// Makes the checksum of an IPv4 header anew.
+pub fn summed(mut packet: Vec<u8>) -> Vec<u8> {
+    let length = usize::from(packet[0] & 0xf) * 4;
+    packet[10..12].fill(0);
+    let checksum = Sum::new().bytes(&packet[..length]).checksum();
+    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    packet
+}
+
+/// An IPv4 packet in a frame from THEIRS to OURS.
+pub fn to_us(packet: &[u8]) -> Vec<u8> {
+    frame(OURS, THEIRS, 0x0800, packet)
+}
+
+/// A UDP datagram without checksum.
+pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u16 + 8;
+    [&source.to_be_bytes()[..], &destination.to_be_bytes(), &length.to_be_bytes(), &[0, 0], payload].concat()
+}
+
+/// An ICMP echo request.
+pub fn echo(data: &[u8]) -> Vec<u8> {
+    icmp(8, 0, [0x12, 0x34, 0, 1], data)
+}
+
+pub fn icmp(kind: u8, code: u8, rest: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut message = [&[kind, code, 0, 0][..], &rest, data].concat();
+    let checksum = Sum::new().bytes(&message).checksum();
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message
+}
+
+/// Checks a sent IPv4 frame's header and gives its payload.
+pub fn payload(frame: &[u8]) -> &[u8] {
+    assert_eq!(frame[12..14], [8, 0], "IPv4");
+    let packet = &frame[14..];
+    assert_eq!(Sum::new().bytes(&packet[..20]).checksum(), 0);
+    assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
+    &packet[20..]
+}

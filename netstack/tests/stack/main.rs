@@ -1,0 +1,8 @@
+//! The stack as the segment sees it: frames in, frames out.
+#![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::panic)]
+
+mod arp;
+mod host;
+mod icmp;
+mod ipv4;

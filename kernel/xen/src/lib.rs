@@ -9,6 +9,7 @@
 //! - [`ring`], [`console`]: byte rings with indices that wrap at 2^32.
 //! - [`netif`]: the slots of the network rings.
 //! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
+//! - [`xenstore`]: the message format and the client of the store.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod netif;
 pub mod pvclock;
 pub mod ring;
 pub mod shared_info;
+pub mod xenstore;
 
 pub use counters::Counter;
 pub use ids::{DomId, GrantRef, Mfn, Pfn, Port};

@@ -1,0 +1,271 @@
+//! Calls to the store that wait for their answer.
+
+use super::client::{Client, RequestId, WatchId};
+use super::error::Error;
+use super::interface::Rings;
+use super::wire::{self, Errno, MessageType};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// How often a transaction is tried before [`Error::Conflict`].
+const TRANSACTION_ATTEMPTS: u32 = 16;
+
+/// The event channel to the store, and the clock that bounds the waiting.
+pub trait Wait {
+    /// A request begins: its time-out counts from here.
+    fn begin(&mut self);
+    /// Sends an event to the store.
+    fn notify(&mut self);
+    /// Waits for an event from the store; the event is cleared before this returns, so that the ring is read after it.
+    /// Returning early does no harm.
+    fn wait(&mut self) -> Result<(), TimedOut>;
+}
+
+/// The store has not answered in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimedOut;
+
+/// A connection to the store. Paths are absolute, or relative to the domain's own (`/local/domain/N`).
+#[derive(Debug)]
+pub struct Session<'r, W> {
+    client: Client,
+    rings: Rings<'r>,
+    wait: W,
+}
+
+impl<'r, W: Wait> Session<'r, W> {
+    /// Takes up the rings where they stand. `seed` is any number that differs from boot to boot.
+    pub fn new(rings: Rings<'r>, wait: W, seed: u32) -> Self {
+        Self { client: Client::new(seed), rings, wait }
+    }
+
+    /// The client beneath, for what it counted.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What waits.
+    pub fn wait_mut(&mut self) -> &mut W {
+        &mut self.wait
+    }
+
+    /// Makes the store forget the watches and transactions of whoever ran in this domain before.
+    /// A store that does not know how is no failure.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        match self.call(MessageType::ResetWatches, 0, &[b"\0"]) {
+            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A node's value.
+    pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
+        self.read_in(0, path)
+    }
+
+    /// A node's value as text.
+    pub fn read_text(&mut self, path: &str) -> Result<String, Error> {
+        let value = self.read(path)?;
+        String::from_utf8(value).map_err(|_| self.malformed())
+    }
+
+    /// Sets a node's value, making it where it is not there.
+    pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
+        self.write_in(0, path, value)
+    }
+
+    /// Sets a node's value without waiting for the store's consent; a refusal is counted.
+    pub fn write_unheeded(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
+        check(path)?;
+        self.client.submit_unheeded(MessageType::Write, &[path.as_bytes(), b"\0", value])?;
+        self.pump()
+    }
+
+    /// Removes a node and all below it; that it is not there is no failure.
+    pub fn remove(&mut self, path: &str) -> Result<(), Error> {
+        self.remove_in(0, path)
+    }
+
+    /// The names under a node.
+    pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
+        self.list_in(0, path)
+    }
+
+    /// Watches a node and all below it. The watch fires at once, and then at each change.
+    pub fn watch(&mut self, path: &str) -> Result<WatchId, Error> {
+        check(path)?;
+        let watch = self.client.add_watch(path)?;
+        let done = self.register(watch, path);
+        if done.is_err() {
+            self.client.remove_watch(watch);
+        }
+        done.map(|()| watch)
+    }
+
+    /// Ends a watch.
+    pub fn unwatch(&mut self, watch: WatchId) -> Result<(), Error> {
+        let Some(path) = self.client.remove_watch(watch) else { return Ok(()) };
+        let token = watch.token();
+        self.command(MessageType::Unwatch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"])
+    }
+
+    /// Takes up the rings of a restored domain, whose store knows nothing of us, and watches again what was watched.
+    pub fn reconnect(&mut self, rings: Rings<'r>) -> Result<(), Error> {
+        self.rings = rings;
+        self.client.restart();
+        for (watch, path) in self.client.watches() {
+            self.register(watch, &path)?;
+        }
+        Ok(())
+    }
+
+    /// Moves bytes both ways without waiting. To be called when the store's event has come (and been cleared).
+    pub fn pump(&mut self) -> Result<(), Error> {
+        if self.client.pump(&mut self.rings)? {
+            self.wait.notify();
+        }
+        Ok(())
+    }
+
+    /// A watch that has fired since it was last given here: read again what it watches.
+    pub fn fired(&mut self) -> Option<WatchId> {
+        self.client.fired()
+    }
+
+    /// Does `work` in a transaction: all of it happens at once or not at all. Where others changed what it touched in
+    /// the meantime (EAGAIN), it is done again, a bounded number of times. An error of `work` aborts it.
+    pub fn transaction<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Transaction<'_, 'r, W>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..TRANSACTION_ATTEMPTS {
+            let id = self.start_transaction()?;
+            let done = work(&mut Transaction { session: self, id });
+            let verdict: &[u8] = if done.is_ok() { b"T\0" } else { b"F\0" };
+            let ended = self.command(MessageType::TransactionEnd, id, &[verdict]);
+            match (done, ended) {
+                (Ok(_), Err(Error::Refused(Errno::EAGAIN))) => {
+                    self.client.counters_mut().conflicts.increment()
+                }
+                (Ok(value), ended) => return ended.map(|()| value),
+                // What `work` met says more than how the abort went.
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    fn start_transaction(&mut self) -> Result<u32, Error> {
+        let reply = self.call(MessageType::TransactionStart, 0, &[b"\0"])?;
+        let id = wire::terminated(&reply).and_then(|text| core::str::from_utf8(text).ok()?.parse().ok());
+        // 0 is no transaction: what is done in it would be done at once.
+        id.filter(|id| *id != 0).ok_or_else(|| self.malformed())
+    }
+
+    fn read_in(&mut self, transaction: u32, path: &str) -> Result<Vec<u8>, Error> {
+        check(path)?;
+        self.call(MessageType::Read, transaction, &[path.as_bytes(), b"\0"])
+    }
+
+    fn write_in(&mut self, transaction: u32, path: &str, value: &[u8]) -> Result<(), Error> {
+        check(path)?;
+        self.command(MessageType::Write, transaction, &[path.as_bytes(), b"\0", value])
+    }
+
+    fn remove_in(&mut self, transaction: u32, path: &str) -> Result<(), Error> {
+        check(path)?;
+        match self.command(MessageType::Rm, transaction, &[path.as_bytes(), b"\0"]) {
+            Err(error) if error.is_absent() => Ok(()),
+            done => done,
+        }
+    }
+
+    fn list_in(&mut self, transaction: u32, path: &str) -> Result<Vec<String>, Error> {
+        check(path)?;
+        let reply = self.call(MessageType::Directory, transaction, &[path.as_bytes(), b"\0"])?;
+        if reply.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = wire::terminated(&reply).and_then(|names| {
+            let names = core::str::from_utf8(names).ok()?.split('\0');
+            Some(names.map(String::from).collect())
+        });
+        names.ok_or_else(|| self.malformed())
+    }
+
+    fn register(&mut self, watch: WatchId, path: &str) -> Result<(), Error> {
+        let token = watch.token();
+        self.command(MessageType::Watch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"])
+    }
+
+    /// A request whose reply is no more than `OK`.
+    fn command(&mut self, kind: MessageType, transaction: u32, payload: &[&[u8]]) -> Result<(), Error> {
+        if self.call(kind, transaction, payload)? == b"OK\0" { Ok(()) } else { Err(self.malformed()) }
+    }
+
+    fn call(&mut self, kind: MessageType, transaction: u32, payload: &[&[u8]]) -> Result<Vec<u8>, Error> {
+        let id = self.client.submit(kind, transaction, payload)?;
+        self.wait.begin();
+        let reply = self.reply(id);
+        if reply.is_err() {
+            self.client.forget(id);
+        }
+        reply
+    }
+
+    fn reply(&mut self, id: RequestId) -> Result<Vec<u8>, Error> {
+        loop {
+            self.pump()?;
+            if let Some(reply) = self.client.take(id) {
+                return reply;
+            }
+            if self.wait.wait().is_err() {
+                self.client.counters_mut().timed_out.increment();
+                // The rest of a message that has come only in part is not coming: its length was a lie.
+                if self.client.is_mid_message() {
+                    self.client.resynchronise(&mut self.rings)?;
+                }
+                return Err(Error::TimedOut);
+            }
+        }
+    }
+
+    fn malformed(&mut self) -> Error {
+        self.client.counters_mut().malformed.increment();
+        Error::Malformed
+    }
+}
+
+/// A transaction under way.
+#[derive(Debug)]
+pub struct Transaction<'s, 'r, W> {
+    session: &'s mut Session<'r, W>,
+    id: u32,
+}
+
+impl<W: Wait> Transaction<'_, '_, W> {
+    /// A node's value.
+    pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
+        self.session.read_in(self.id, path)
+    }
+
+    /// Sets a node's value, making it where it is not there.
+    pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
+        self.session.write_in(self.id, path, value)
+    }
+
+    /// Removes a node and all below it; that it is not there is no failure.
+    pub fn remove(&mut self, path: &str) -> Result<(), Error> {
+        self.session.remove_in(self.id, path)
+    }
+
+    /// The names under a node.
+    pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
+        self.session.list_in(self.id, path)
+    }
+}
+
+/// A path is closed by a NUL on the wire: one inside would end it early.
+fn check(path: &str) -> Result<(), Error> {
+    if path.contains('\0') { Err(Error::Nul) } else { Ok(()) }
+}

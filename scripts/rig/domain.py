@@ -1,7 +1,10 @@
 """A guest of the emulated host: its configuration, its life, its console."""
 
 import hashlib
+import re
+import shlex
 import time
+from pathlib import Path
 
 from .machine import MachineError
 
@@ -9,35 +12,24 @@ from .machine import MachineError
 def mac(name):
     """A stable address for a name, in the range that Xen owns."""
     digest = hashlib.sha256(name.encode()).digest()
-    return f"00:16:3e:{digest[0] & 0x7F:02x}:{digest[1]:02x}:{digest[2]:02x}"
-
-
-def vif(name, bridge="xenbr0"):
-    """The network card of a guest of that name."""
-    return f"mac={mac(name)},bridge={bridge}"
+    return f"00:16:3e:{digest[0]:02x}:{digest[1]:02x}:{digest[2]:02x}"
 
 
 class Domain:
-    """A guest, made from an xl configuration that lies in dom0."""
+    """A guest, made from an xl configuration that lies in dom0, with words added to it."""
 
-    def __init__(self, machine, name, kernel, memory=8, extra="", ramdisk=None, vif=(), more=()):
+    def __init__(self, machine, name, config, words=()):
         self.machine = machine
         self.name = name
+        self.config = config
+        self.words = list(words)
         self.log = machine.share / "console" / f"guest-{name}.log"
         self._seen = 0
-        lines = [
-            f'name="{name}"', 'type="pv"', f"memory={memory}", "vcpus=1",
-            f'kernel="{machine.send(kernel, f"{name}.kernel")}"',
-            f'extra="{extra}"', f"vif={list(vif)!r}", 'on_crash="destroy"', 'on_reboot="restart"',
-        ]  # fmt: skip
-        if ramdisk:
-            lines.append(f'ramdisk="{machine.send(ramdisk, f"{name}.ramdisk")}"')
-        self.config = f"/guest/{name}.cfg"
-        machine.check(f"cat >{self.config} <<'END'\n" + "\n".join([*lines, *more]) + "\nEND")
 
     def create(self):
         """Starts it."""
-        self.machine.check(f"xl create {self.config}")
+        words = " ".join(shlex.quote(word) for word in self.words)
+        self.machine.check(f"xl create {shlex.quote(str(self.config))} {words}")
 
     def alive(self):
         """Whether xl still lists it."""
@@ -74,3 +66,25 @@ class Domain:
                 end = "\n".join(self.console().splitlines()[-50:])
                 raise MachineError(f"{self.name} did not say {word!r} in {seconds} s; the end of {self.log}:\n{end}")
             time.sleep(0.05)
+
+
+def described(machine, name, kernel, memory=8, extra="", ramdisk=None, more=()):
+    """A guest for a kernel that lies on the host, with a configuration made here."""
+    lines = [
+        f'name="{name}"', 'type="pv"', f"memory={memory}", "vcpus=1",
+        f'kernel="{machine.send(kernel, f"{name}.kernel")}"', f'extra="{extra}"',
+        f'vif=["mac={mac(name)},bridge=xenbr0"]', 'on_crash="destroy"', 'on_reboot="restart"',
+    ]  # fmt: skip
+    if ramdisk:
+        lines.append(f'ramdisk="{machine.send(ramdisk, f"{name}.ramdisk")}"')
+    config = f"/guest/{name}.cfg"
+    machine.check(f"cat >{config} <<'END'\n" + "\n".join([*lines, *more]) + "\nEND")
+    return Domain(machine, name, config)
+
+
+def shipped(machine, config, words=()):
+    """A guest from a configuration made for a real host: its files get the same paths in dom0."""
+    text = Path(config).read_text()
+    for path in (config, *re.findall(r'^(?:kernel|ramdisk) *= *"(/[^"]+)"', text, re.MULTILINE)):
+        machine.place(path)
+    return Domain(machine, re.search(r'^name *= *"([^"]+)"', text, re.MULTILINE)[1], config, words)

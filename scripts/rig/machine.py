@@ -1,6 +1,7 @@
 """The emulated Xen host: QEMU, booted into dom0, with a channel for commands and a shared folder."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -187,11 +188,19 @@ class Machine:
 
     def send(self, path, name):
         """Puts a file of the host into dom0's memory as /guest/name."""
+        self._copy(path, f"/guest/{name}")
+        return f"/guest/{name}"
+
+    def place(self, path):
+        """Puts a file of the host into dom0 at the same absolute path."""
+        self._copy(path, str(Path(path).absolute()))
+
+    def _copy(self, path, target):
         staged = self.share / "staged"
         shutil.copyfile(path, staged)
-        self.check(f"cp /rig/staged '/guest/{name}'")
+        quoted = shlex.quote(target)
+        self.check(f"mkdir -p $(dirname {quoted}) && cp /rig/staged {quoted}")
         staged.unlink()
-        return f"/guest/{name}"
 
     def tail(self, lines=50):
         """The end of what Xen and dom0 said."""

@@ -1,0 +1,36 @@
+# What can be done here. The work itself is in scripts/.
+# SITE=, MEMORY= and the like go along to it; relative paths start where make was called.
+
+here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+export HALFPAGE_CALLER := $(or $(PWD),$(CURDIR))
+export SITE XEN PORT MEMORY EXTRA
+
+.PHONY: help run test image tap site-check
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(here)/Makefile | expand -t 12
+	@sed -n 's/^#= //p' $(here)/Makefile
+
+run: image ## boot the guest under Xen, print its console and its URL; Ctrl-C ends it
+	@$(here)/scripts/need python3 && exec $(here)/scripts/run
+
+image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for xl
+	@$(here)/scripts/image
+
+tap: site-check ## build/halfpage-tap: the same server on a Linux tap
+	@$(here)/scripts/tap
+
+test: ## all checks: formatting, lints, host tests
+	@$(here)/scripts/test
+
+# An error of make itself, so that it is the only line.
+site-check:
+	@$(if $(SITE),$(if $(complaint),$(error $(complaint))))
+complaint = $(shell $(here)/scripts/site-check '$(subst ','\'',$(SITE))' 2>&1)
+
+#=
+#= SITE=dir            the site to embed (default: site/content)
+#= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
+#= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
+#= EXTRA=words         run: the guest's command line, e.g. EXTRA="log=debug"

@@ -10,12 +10,14 @@
 //! - [`netif`]: the slots of the network rings.
 //! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
 //! - [`xenstore`]: the message format and the client of the store.
+//! - [`cmdline`]: the words of the command line.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod cmdline;
 pub mod console;
 pub mod counters;
 pub mod evtchn;

@@ -5,9 +5,11 @@
 //! [`GrantTable::end`] has cleared its entry, which Xen's protocol refuses while the other domain still maps the page.
 
 mod quarantine;
+mod statics;
 mod table;
 
 pub use quarantine::Quarantine;
+pub use statics::{StaticCounters, StaticGrants};
 pub use table::{Access, Active, EndError, GrantCounters, GrantError, GrantFrame, GrantTable};
 
 /// Entries in one frame of the table (`grant_entry_v1` is 8 bytes).

@@ -1,0 +1,29 @@
+//! Packs the site that the image embeds into `OUT_DIR/site.tar`, and hands its path to the kernel's build script as
+//! `DEP_HALFPAGE_SITE_TAR`. The bytes are embedded there, into pages of their own; this crate holds none of them.
+//!
+//! `HALFPAGE_SITE` names the folder; unset, it is `content` beside this file.
+
+use site_pack::{PackError, Stamp, pack};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=HALFPAGE_SITE");
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let folder = match env::var_os("HALFPAGE_SITE") {
+        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+        _ => Path::new(env!("CARGO_MANIFEST_DIR")).join("content"),
+    };
+    // Cargo looks at a folder's files and folders all the way down: what is added or removed shows in its folder's time.
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let tar = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("site.tar");
+    match write(&folder, &tar) {
+        Ok(()) => println!("cargo::metadata=tar={}", tar.display()),
+        Err(error) => println!("cargo::error={error}"),
+    }
+}
+
+fn write(folder: &Path, tar: &Path) -> Result<(), PackError> {
+    let bytes = pack(folder, Stamp::from_environment()?)?;
+    fs::write(tar, bytes).map_err(|error| PackError::Unreadable(tar.to_path_buf(), error))
+}

@@ -1,0 +1,106 @@
+//! Writes the tar.
+
+use crate::{PackError, media_type::media_type};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tar::{Builder, EntryType, Header};
+
+/// Which modification time the members get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stamp {
+    /// Each file's own.
+    Modified,
+    /// The same for all, in seconds since 1970: the value of `SOURCE_DATE_EPOCH`, for a reproducible image.
+    Epoch(u64),
+}
+
+impl Stamp {
+    /// From `SOURCE_DATE_EPOCH` (reproducible-builds.org) as found in the environment; unset and empty are the same.
+    pub fn from_environment() -> Result<Self, PackError> {
+        match std::env::var("SOURCE_DATE_EPOCH").as_deref() {
+            Err(_) | Ok("") => Ok(Self::Modified),
+            Ok(text) => text.parse().map(Self::Epoch).map_err(|_| PackError::Epoch(text.to_owned())),
+        }
+    }
+}
+
+/// A tar in the making.
+pub struct Archive {
+    builder: Builder<Vec<u8>>,
+    names: BTreeSet<String>,
+    stamp: Stamp,
+}
+
+impl Archive {
+    /// The largest body: 11 octal digits of the ustar header's size field.
+    pub const LARGEST: u64 = 0o77_777_777_777;
+
+    /// An archive of no members.
+    pub fn new(stamp: Stamp) -> Self {
+        Self { builder: Builder::new(Vec::new()), names: BTreeSet::new(), stamp }
+    }
+
+    /// Adds a member. `name` has no leading `/`.
+    pub fn add(&mut self, name: &str, body: &[u8], modified: SystemTime) -> Result<(), PackError> {
+        if name.chars().any(char::is_control) {
+            return Err(PackError::Name(name.escape_debug().to_string()));
+        }
+        if !self.names.insert(name.to_owned()) {
+            return Err(PackError::Same(name.to_owned()));
+        }
+        let size = body.len() as u64;
+        if size > Self::LARGEST {
+            return Err(PackError::TooLarge(name.to_owned(), size));
+        }
+        let seconds = match self.stamp {
+            Stamp::Epoch(seconds) => seconds,
+            Stamp::Modified => modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        };
+        self.write(name, body, seconds).map_err(PackError::Archive)
+    }
+
+    fn write(&mut self, name: &str, body: &[u8], seconds: u64) -> io::Result<()> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(seconds);
+        header.set_size(body.len() as u64);
+
+        let (etag, media_type) = (etag(body), media_type(name, body));
+        let mut records = vec![("HALFPAGE.etag", etag.as_bytes()), ("HALFPAGE.type", media_type.as_bytes())];
+        // The header's own fields take ASCII of a limited length; any other name stands in a record.
+        if !name.is_ascii() || header.set_path(name).is_err() {
+            header.set_path("long-name")?;
+            records.push(("path", name.as_bytes()));
+        }
+        header.set_cksum();
+        self.builder.append_pax_extensions(records)?;
+        self.builder.append(&header, body)
+    }
+
+    /// The whole tar. `folder` is only named in errors.
+    pub fn finish(self, folder: &Path) -> Result<Vec<u8>, PackError> {
+        if self.names.is_empty() {
+            return Err(PackError::Empty(folder.to_path_buf()));
+        }
+        if !self.names.contains("index.html") {
+            return Err(PackError::NoIndex(folder.to_path_buf()));
+        }
+        self.builder.into_inner().map_err(PackError::Archive)
+    }
+}
+
+/// 128 bits of the body's SHA-256, in hex: enough that two versions of a page never share one.
+fn etag(body: &[u8]) -> String {
+    let digest = Sha256::digest(body);
+    digest.iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

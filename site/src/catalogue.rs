@@ -1,0 +1,204 @@
+//! The catalogue of pages: from a path to its page in a few steps, however many there are.
+
+use crate::http::target::Path;
+use crate::page::{INDEX, Page};
+use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+/// A site: a tar, and a hash table over its files. 24 to 48 bytes a file, and some 300 more once it has been asked for.
+pub struct Site {
+    tar: &'static [u8],
+    /// Open addressing, linear probing; a power of two, at most two thirds full.
+    ///
+    /// The keys are the site's, which its owner chose, so the longest probe is a property of the site:
+    /// no request can make it longer, and the hash needs no secret.
+    slots: Box<[Slot]>,
+    pages: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Half of the name's hash.
+    tag: u32,
+    /// The member's first header, in blocks from the start of the tar.
+    block: u32,
+    page: Option<&'static Page>,
+}
+
+impl Slot {
+    /// No member is there: a tar of so many blocks is refused.
+    const FREE: u32 = u32::MAX;
+    const EMPTY: Self = Self { tag: 0, block: Self::FREE, page: None };
+}
+
+/// Why a tar is no site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SiteError {
+    /// It is no sound tar.
+    Tar(TarError),
+    /// It has no `index.html`.
+    NoIndex,
+    /// It has more than 2^32 - 1 blocks.
+    TooLarge,
+}
+
+impl fmt::Display for SiteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tar(error) => error.fmt(f),
+            Self::NoIndex => f.write_str("there is no index.html"),
+            Self::TooLarge => f.write_str("the tar is too large"),
+        }
+    }
+}
+
+/// What a path names.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// A page.
+    Page(&'static Page),
+    /// A folder, asked for without its `/`: its index.
+    Folder(&'static Page),
+    /// Nothing.
+    Nothing,
+}
+
+impl Site {
+    /// Checks the whole structure of `tar` and indexes its files. Of two members of one name the later one counts.
+    pub fn open(tar: &'static [u8]) -> Result<Self, SiteError> {
+        if tar.len() / BLOCK >= Slot::FREE as usize {
+            return Err(SiteError::TooLarge);
+        }
+        let mut files = 0_usize;
+        each_file(tar, |_, _| files = files.saturating_add(1))?;
+        let size = files.saturating_add(files / 2).saturating_add(1).next_power_of_two();
+        let mut site = Self { tar, slots: vec![Slot::EMPTY; size].into_boxed_slice(), pages: 0 };
+        each_file(tar, |block, member| site.insert(block, &member))?;
+        match site.page(&Path::of_name(INDEX)) {
+            Some(_) => Ok(site),
+            None => Err(SiteError::NoIndex),
+        }
+    }
+
+    /// How many pages there are.
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// What a request's path names: a file; for a folder its index.
+    pub fn find(&mut self, path: &Path<'_>) -> Found {
+        if path.is_folder() {
+            return self.page(&path.with(INDEX)).map_or(Found::Nothing, Found::Page);
+        }
+        match self.page(path) {
+            Some(page) => Found::Page(page),
+            None => self.page(&path.with(b"/index.html")).map_or(Found::Nothing, Found::Folder),
+        }
+    }
+
+    /// The page of exactly this name.
+    pub fn page(&mut self, path: &Path<'_>) -> Option<&'static Page> {
+        let index = self.probe(hash(path.bytes()), |name| path.bytes().eq(name.bytes()))?;
+        let tar = self.tar;
+        let slot = self.slots.get_mut(index).filter(|slot| slot.block != Slot::FREE)?;
+        if slot.page.is_none() {
+            slot.page = Some(Page::of_member(&member(tar, slot.block)?));
+        }
+        slot.page
+    }
+
+    fn insert(&mut self, block: u32, member: &Member<'static>) {
+        let hash = hash(member.name.bytes());
+        let Some(index) = self.probe(hash, |name| name.bytes().eq(member.name.bytes())) else { return };
+        if let Some(slot) = self.slots.get_mut(index) {
+            self.pages = self.pages.saturating_add(usize::from(slot.block == Slot::FREE));
+            *slot = Slot { tag: tag(hash), block, page: None };
+        }
+    }
+
+    /// The slot of the name that `is_it` knows, or the free one where it would be.
+    fn probe(&self, hash: u64, is_it: impl Fn(Name<'static>) -> bool) -> Option<usize> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut index = hash as usize & mask;
+        for _ in 0..self.slots.len() {
+            let slot = self.slots.get(index)?;
+            if slot.block == Slot::FREE {
+                return Some(index);
+            }
+            if slot.tag == tag(hash) {
+                let name = match slot.page {
+                    Some(page) => page.name,
+                    None => member(self.tar, slot.block)?.name,
+                };
+                if is_it(name) {
+                    return Some(index);
+                }
+            }
+            index = index.wrapping_add(1) & mask;
+        }
+        None
+    }
+}
+
+/// The member whose first header is this block.
+fn member(tar: &'static [u8], block: u32) -> Option<Member<'static>> {
+    Member::read(tar, usize::try_from(block).ok()?.checked_mul(BLOCK)?).ok()?
+}
+
+/// Calls `file` with each file that is served, and the block of its first header.
+fn each_file(tar: &'static [u8], mut file: impl FnMut(u32, Member<'static>)) -> Result<(), SiteError> {
+    let mut at = 0;
+    while let Some(member) = Member::read(tar, at).map_err(SiteError::Tar)? {
+        if member.kind == Kind::File {
+            if !is_path(member.name) {
+                return Err(SiteError::Tar(TarError { at, fault: TarFault::Name }));
+            }
+            if !is_hidden(member.name) {
+                file(u32::try_from(at / BLOCK).map_err(|_| SiteError::TooLarge)?, member);
+            }
+        }
+        at = member.next;
+    }
+    Ok(())
+}
+
+/// Whether every part is a name: not empty, not `.` or `..`, no NUL.
+fn is_path(name: Name<'_>) -> bool {
+    // What the parts since the last `/` are: nothing, one dot, two dots, or something else.
+    let mut part = 0_u8;
+    for byte in name.bytes() {
+        part = match (byte, part) {
+            (0, _) | (b'/', 0..=2) => return false,
+            (b'/', _) => 0,
+            (b'.', 0 | 1) => part.saturating_add(1),
+            _ => 3,
+        };
+    }
+    part == 3
+}
+
+/// Whether a part starts with a dot, but for `.well-known` (RFC 8615) as the first.
+fn is_hidden(name: Name<'_>) -> bool {
+    const WELL_KNOWN: &[u8] = b".well-known/";
+    let first =
+        if name.bytes().take(WELL_KNOWN.len()).eq(WELL_KNOWN.iter().copied()) { WELL_KNOWN.len() } else { 0 };
+    name.bytes()
+        .skip(first)
+        .fold((true, false), |(start, hidden), byte| (byte == b'/', hidden || (start && byte == b'.')))
+        .1
+}
+
+/// FNV-1a, folded so that the low bits depend on all.
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash ^ (hash >> 29)
+}
+
+/// The half of the hash that does not choose the slot.
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}

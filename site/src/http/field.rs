@@ -1,0 +1,81 @@
+//! Field lines (RFC 9112, section 5; RFC 9110, section 5).
+
+use super::request::Rejection;
+
+/// Field lines, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    lines: &'a [u8],
+}
+
+/// A field line: its name, and its value without the white space around it.
+pub type Field<'a> = (&'a [u8], &'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// Lines that each end in CRLF.
+    pub fn new(lines: &'a [u8]) -> Self {
+        Self { lines }
+    }
+
+    /// The values of all lines of this name, in order.
+    pub fn values(self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.map_while(Result::ok)
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, Rejection>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let field = line(&mut self.lines).and_then(split).ok_or(Rejection::Field);
+        if field.is_err() {
+            self.lines = &[];
+        }
+        Some(field)
+    }
+}
+
+/// Takes a line that ends in CRLF, without it. `None` where the line ends in a bare LF, or never.
+pub fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let (line, after) = rest.split_at_checked(end)?;
+    *rest = after.get(1..)?;
+    line.strip_suffix(b"\r")
+}
+
+/// No white space before the colon, nor at the line's start (obs-fold); no CR, NUL or other control in the value.
+fn split(line: &[u8]) -> Option<Field<'_>> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let (name, value) = line.split_at_checked(colon)?;
+    let value = trim(value.get(1..)?);
+    let is_text = value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..=0xff));
+    (is_token(name) && is_text).then_some((name, value))
+}
+
+/// Without the spaces and tabs around it (OWS).
+pub fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// `token` (RFC 9110, section 5.6.2): not empty.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| is_tchar(*byte))
+}
+
+/// `tchar` (RFC 9110, section 5.6.2).
+pub fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The elements of a comma-separated list, white space trimmed, empty ones left out (RFC 9110, section 5.6.1).
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(trim).filter(|element| !element.is_empty())
+}

@@ -1,0 +1,148 @@
+//! Request targets (RFC 9112, section 3.2) and their paths.
+
+use super::request::Rejection;
+use alloc::vec::Vec;
+
+/// The path of a target: its bytes up to a `?`, without the leading `/`, percent-encoded as they came.
+///
+/// It is decoded once, byte by byte, when it is hashed or compared, and names a page only if it is the same as the
+/// page's name byte for byte. So `..` and `%2e%2e` are parts that no page's name has, and lead nowhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    encoded: &'a [u8],
+    suffix: &'static [u8],
+}
+
+impl<'a> Path<'a> {
+    /// From `encoded`, which starts with `/`. Rejects a `%` without two hexadecimal digits, and `%00`.
+    pub fn parse(encoded: &'a [u8]) -> Result<Self, Rejection> {
+        let encoded = encoded.strip_prefix(b"/").ok_or(Rejection::Target)?;
+        let mut rest = encoded;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+            rest = rest.get(at..).unwrap_or_default();
+            match rest {
+                [_, b'0', b'0', ..] => return Err(Rejection::Target),
+                [_, high, low, after @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest = after,
+                _ => return Err(Rejection::Target),
+            }
+        }
+        Ok(Self { encoded, suffix: b"" })
+    }
+
+    /// The path of a page whose name needs no encoding.
+    pub const fn of_name(name: &'static [u8]) -> Path<'static> {
+        Path { encoded: name, suffix: b"" }
+    }
+
+    /// The path with more behind it.
+    pub fn with(&self, suffix: &'static [u8]) -> Self {
+        Self { encoded: self.encoded, suffix }
+    }
+
+    /// Whether it is empty or ends in `/`.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.encoded, [] | [.., b'/'])
+    }
+
+    /// The decoded bytes. An encoded `/` is data, not a separator (RFC 3986, section 2.2), and no file's name can hold
+    /// it: it comes out as NUL, which no page's name has.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> + 'a {
+        let mut rest = self.encoded;
+        let decoded = core::iter::from_fn(move || match rest {
+            [b'%', high, low, after @ ..] => {
+                rest = after;
+                let byte = hex(*high).unwrap_or_default() << 4 | hex(*low).unwrap_or_default();
+                Some(if byte == b'/' { 0 } else { byte })
+            }
+            [byte, after @ ..] => {
+                rest = after;
+                Some(*byte)
+            }
+            [] => None,
+        });
+        decoded.chain(self.suffix.iter().copied())
+    }
+}
+
+/// Appends a byte of a decoded path, percent-encoded unless it is `/`, unreserved or a sub-delimiter (RFC 3986).
+pub fn encode(byte: u8, to: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+        to.push(byte);
+    } else {
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+        to.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+/// The value of a hexadecimal digit.
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => digit.checked_sub(b'0'),
+        b'a'..=b'f' => digit.checked_sub(b'a' - 10),
+        b'A'..=b'F' => digit.checked_sub(b'A' - 10),
+        _ => None,
+    }
+}
+
+/// Splits a target into its path, which starts with `/`, and its query with the `?`, if there is one.
+///
+/// Of the absolute form the authority is checked and left: there is one site. The authority form belongs to CONNECT,
+/// the asterisk form to OPTIONS; neither method is served, so they come out as the path `/`.
+pub fn split<'a>(target: &'a [u8], method: &[u8]) -> Result<(&'a [u8], &'a [u8]), Rejection> {
+    if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e)) || target.contains(&b'#') {
+        return Err(Rejection::Target);
+    }
+    let path = match (target, method) {
+        ([b'/', ..], _) => target,
+        (b"*", b"OPTIONS") | (_, b"CONNECT") => b"/",
+        _ => {
+            let rest = scheme(target).ok_or(Rejection::Target)?;
+            let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
+            if !is_authority(authority) {
+                return Err(Rejection::Target);
+            }
+            path
+        }
+    };
+    let query = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+    let (path, query) = path.split_at_checked(query).unwrap_or_default();
+    Ok((if path.is_empty() { b"/" } else { path }, query))
+}
+
+/// What follows `http://` or `https://`.
+fn scheme(target: &[u8]) -> Option<&[u8]> {
+    let colon = target.iter().position(|byte| *byte == b':')?;
+    let (scheme, rest) = target.split_at_checked(colon)?;
+    let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
+    rest.strip_prefix(b"://").filter(|_| known)
+}
+
+/// `uri-host [ ":" port ]` (RFC 9110, section 4.2.1: the host is not empty), as `Host` has it too. No user information.
+pub fn is_authority(authority: &[u8]) -> bool {
+    let (host, port) = match authority {
+        [b'[', rest @ ..] => {
+            let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
+            let (address, after) = rest.split_at_checked(end).unwrap_or_default();
+            if !address.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')) {
+                return false;
+            }
+            (address, after.get(1..).unwrap_or_default())
+        }
+        _ => {
+            let colon = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
+            let (host, port) = authority.split_at_checked(colon).unwrap_or_default();
+            if !host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte)) {
+                return false;
+            }
+            (host, port)
+        }
+    };
+    let port_is_sound = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    !host.is_empty() && port_is_sound
+}

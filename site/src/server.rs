@@ -1,0 +1,289 @@
+//! The server: requests in, responses out.
+
+use crate::catalogue::{Found, Site};
+use crate::connection::{Connection as State, Phase};
+use crate::error_page::ErrorPages;
+use crate::http::request::{Body, Method, Rejection, Request};
+use crate::http::response::{CHUNKS, Content, Persistence, Response, Status};
+use crate::http::target::Path;
+use crate::http::{conditional, field, head};
+use crate::wall_clock::{DateField, WallClock};
+use core::net::SocketAddr;
+use netstack::{Duration, Service, Stream};
+
+/// Serves a site over HTTP/1.1.
+pub struct Server {
+    site: Site,
+    config: Config,
+    date: DateField,
+    errors: ErrorPages,
+}
+
+/// How the server behaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// The TCP port.
+    pub port: u16,
+    /// How long a head may take, from its first byte, or a connection's first from the start; and an unwanted body.
+    pub head_timeout: Duration,
+    /// How long a connection stays open between two requests.
+    pub idle_timeout: Duration,
+    /// How long a peer may take none of the bytes queued for it.
+    pub send_timeout: Duration,
+    /// How long a peer may take to end a connection that we ended.
+    pub linger_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            port: 80,
+            head_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(60),
+            linger_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the server keeps for a connection: 64 bytes at most.
+#[derive(Debug)]
+pub struct Connection(State);
+
+/// The longest body that is read past, in bytes; for a longer one the connection ends.
+const BODY_LIMIT: u64 = 65_536;
+
+impl Server {
+    /// A server of `site`.
+    pub fn new(site: Site, config: Config, clock: WallClock) -> Self {
+        Self { site, config, date: DateField::new(clock), errors: ErrorPages::default() }
+    }
+
+    /// Sets the time of day.
+    pub fn set_wall_clock(&mut self, clock: WallClock) {
+        self.date.set(clock);
+    }
+
+    /// The site that is served.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Takes what it can of `bytes`; gives the number of bytes taken.
+    fn take(&mut self, connection: &mut State, bytes: &[u8], end: bool, stream: &mut dyn Stream) -> usize {
+        let now = stream.now();
+        let mut rest = bytes;
+        loop {
+            match connection.phase {
+                Phase::Linger => return bytes.len(),
+                Phase::Body(left) => {
+                    let taken = rest.len().min(left as usize);
+                    rest = rest.get(taken..).unwrap_or_default();
+                    let left = left.saturating_sub(u32::try_from(taken).unwrap_or(left));
+                    if left > 0 {
+                        connection.phase = Phase::Body(left);
+                        break;
+                    }
+                    connection.enter(Phase::Idle, now);
+                }
+                Phase::Idle | Phase::Head => {
+                    // Line ends before a request line are ignored (RFC 9112, section 2.2).
+                    while let [b'\r', b'\n', after @ ..] = rest {
+                        rest = after;
+                        connection.searched = 0;
+                    }
+                    let has_room =
+                        stream.room() >= CHUNKS && connection.outstanding.has_room(stream.unacknowledged());
+                    if rest.is_empty() || !has_room {
+                        break;
+                    }
+                    let Some(length) = self.request(connection, rest, end, stream) else { break };
+                    rest = rest.get(length..).unwrap_or_default();
+                }
+            }
+        }
+        if end && rest.is_empty() && connection.phase != Phase::Linger {
+            self.close(connection, stream);
+        }
+        bytes.len().saturating_sub(rest.len())
+    }
+
+    /// Answers the request at the start of `bytes`, and gives the length of its head; `None` if that is not yet there.
+    fn request(
+        &mut self,
+        connection: &mut State,
+        bytes: &[u8],
+        end: bool,
+        stream: &mut dyn Stream,
+    ) -> Option<usize> {
+        let length = head::length(bytes, usize::from(connection.searched));
+        let parsed = match length.and_then(|length| bytes.get(..length)) {
+            Some(head) if head.len() <= head::LIMIT => Request::parse(head),
+            _ if bytes.len() >= head::LIMIT => Err(too_long(bytes)),
+            _ if !starts_a_request(bytes) => Err(Rejection::RequestLine),
+            _ if end => Err(Rejection::Incomplete),
+            _ => {
+                connection.searched = u16::try_from(bytes.len()).unwrap_or_default();
+                connection.enter(Phase::Head, stream.now());
+                return None;
+            }
+        };
+        connection.searched = 0;
+        match parsed {
+            Ok(request) => self.answer(connection, &request, stream),
+            Err(rejection) => self.refuse(connection, rejection.status(), stream),
+        }
+        length.or(Some(bytes.len()))
+    }
+
+    fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) {
+        let body = match request.body {
+            // A client that waits for a 100 sends its body or not: there is no telling where its next request starts.
+            Body::Length(length @ 1..=BODY_LIMIT) if !request.expects_continue => u32::try_from(length).ok(),
+            Body::Length(0) => Some(0),
+            Body::Length(_) | Body::Chunked => None,
+        };
+        let persistence = match (request.keep_alive && body.is_some(), request.is_1_0) {
+            (false, _) => Persistence::Close,
+            (true, false) => Persistence::Open,
+            (true, true) => Persistence::KeepAlive,
+        };
+        let response = self.response(request);
+        let with_content = request.method != Method::Head;
+        self.send(connection, &response, persistence, with_content, stream);
+        if persistence != Persistence::Close && connection.phase != Phase::Linger {
+            let phase = body.filter(|body| *body > 0).map_or(Phase::Idle, Phase::Body);
+            connection.enter(phase, stream.now());
+        }
+    }
+
+    fn response<'a>(&mut self, request: &Request<'a>) -> Response<'a> {
+        match request.method {
+            Method::Get | Method::Head => {}
+            Method::NotAllowed => return self.error(Status::MethodNotAllowed),
+            Method::Unknown => return self.error(Status::NotImplemented),
+        }
+        match self.site.find(&request.path) {
+            Found::Page(page)
+                if request.is_conditional && conditional::none_match(request.fields, page.etag) =>
+            {
+                Response { status: Status::NotModified, content: Content::NotModified(page) }
+            }
+            Found::Page(page) => Response { status: Status::Ok, content: Content::Page(page) },
+            Found::Folder(index) => {
+                let content = Content::Redirect(index, request.query);
+                Response { status: Status::MovedPermanently, content }
+            }
+            Found::Nothing => match self.site.page(&Path::of_name(b"404.html")) {
+                Some(page) => Response { status: Status::NotFound, content: Content::Instead(page) },
+                None => self.error(Status::NotFound),
+            },
+        }
+    }
+
+    fn error(&mut self, status: Status) -> Response<'static> {
+        Response { status, content: Content::Page(self.errors.page(status)) }
+    }
+
+    /// Sends an error, and ends the connection.
+    fn refuse(&mut self, connection: &mut State, status: Status, stream: &mut dyn Stream) {
+        let response = self.error(status);
+        self.send(connection, &response, Persistence::Close, true, stream);
+    }
+
+    fn send(
+        &mut self,
+        connection: &mut State,
+        response: &Response<'_>,
+        persistence: Persistence,
+        with_content: bool,
+        stream: &mut dyn Stream,
+    ) {
+        let date = self.date.at(stream.now());
+        match response.send(persistence, date, with_content, stream) {
+            Some(bytes) => {
+                connection.outstanding.queued(bytes);
+                connection.progress(stream.now());
+                if persistence == Persistence::Close {
+                    self.close(connection, stream);
+                }
+            }
+            // Part of a response is worse than none.
+            None => {
+                connection.enter(Phase::Linger, stream.now());
+                stream.reset();
+            }
+        }
+    }
+
+    /// Ends our side, behind what is queued.
+    fn close(&self, connection: &mut State, stream: &mut dyn Stream) {
+        connection.enter(Phase::Linger, stream.now());
+        stream.close();
+    }
+}
+
+impl Service for Server {
+    type Connection = Connection;
+
+    fn listens(&self, port: u16) -> bool {
+        port == self.config.port
+    }
+
+    fn accept(&mut self, _peer: SocketAddr, _local: SocketAddr, stream: &mut dyn Stream) -> Connection {
+        let mut connection = State::new(stream.now());
+        connection.arm(&self.config, stream);
+        Connection(connection)
+    }
+
+    fn receive(
+        &mut self,
+        connection: &mut Connection,
+        bytes: &[u8],
+        end: bool,
+        stream: &mut dyn Stream,
+    ) -> usize {
+        let taken = self.take(&mut connection.0, bytes, end, stream);
+        connection.0.arm(&self.config, stream);
+        taken
+    }
+
+    fn acknowledged(&mut self, connection: &mut Connection, stream: &mut dyn Stream) {
+        connection.0.progress(stream.now());
+        connection.0.arm(&self.config, stream);
+    }
+
+    fn deadline(&mut self, Connection(connection): &mut Connection, stream: &mut dyn Stream) {
+        connection.disarmed();
+        if stream.now() >= connection.due(&self.config, stream) {
+            match connection.phase {
+                _ if stream.unacknowledged() > 0 => return stream.reset(),
+                Phase::Linger => return stream.reset(),
+                Phase::Idle | Phase::Body(_) => self.close(connection, stream),
+                Phase::Head if connection.searched == 0 => self.close(connection, stream),
+                Phase::Head => self.refuse(connection, Status::RequestTimeout, stream),
+            }
+        }
+        connection.arm(&self.config, stream);
+    }
+
+    fn stopping(&mut self, Connection(connection): &mut Connection, stream: &mut dyn Stream) {
+        if connection.phase != Phase::Linger {
+            self.close(connection, stream);
+            connection.arm(&self.config, stream);
+        }
+    }
+
+    fn closed(&mut self, _connection: Connection) {}
+}
+
+/// Whether the first byte can be one of a method. A TLS client's cannot.
+fn starts_a_request(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|byte| *byte == b'\r' || field::is_tchar(*byte))
+}
+
+/// Which part of a head is too long.
+fn too_long(bytes: &[u8]) -> Rejection {
+    let line = bytes.get(..head::LIMIT).unwrap_or(bytes);
+    if line.contains(&b'\n') { Rejection::HeadLength } else { Rejection::TargetLength }
+}

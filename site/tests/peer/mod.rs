@@ -1,0 +1,199 @@
+//! A client at the other end of a stream, for tests: what TCP does between the two, without loss or delay.
+#![allow(dead_code, reason = "each test crate uses its part")]
+#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a failure is the test's failure")]
+
+use core::net::SocketAddr;
+use netstack::{Chunk, Duration, Instant, Service, Stream};
+use site::{Config, Server, Site, WallClock};
+use site_pack::{Archive, Stamp};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// Sun, 06 Nov 1994 08:49:37 GMT.
+pub const CLOCK: WallClock = WallClock { unix_micros: 784_111_777_000_000, at: Instant::ZERO };
+
+/// The tar of these files, modified at 784111777.
+pub fn tar(files: &[(&str, &[u8])]) -> &'static [u8] {
+    let mut archive = Archive::new(Stamp::Epoch(784_111_777));
+    for (name, body) in files {
+        archive.add(name, body, UNIX_EPOCH).unwrap();
+    }
+    archive.finish(Path::new("test")).unwrap().leak()
+}
+
+/// A site of these files and an index.
+pub fn site(files: &[(&str, &[u8])]) -> Site {
+    let files: Vec<_> = [("index.html", &b"<p>home"[..])].iter().chain(files).copied().collect();
+    Site::open(tar(&files)).unwrap()
+}
+
+/// A server with the usual limits of a site of a few files.
+pub fn server() -> Server {
+    let site = site(&[
+        ("about/index.html", b"<p>about"),
+        ("about/me.txt", "grüß".as_bytes()),
+        ("a b%/index.html", b"<p>odd"),
+        ("big.bin", &[7; 100_000]),
+        ("empty.css", b""),
+        ("feed.atom", b"<feed/>"),
+        ("latin1.txt", b"gr\xfc\xdf"),
+        ("ü.html", b"<p>u"),
+        (".well-known/security.txt", b"Contact: nobody"),
+    ]);
+    Server::new(site, Config::default(), CLOCK)
+}
+
+/// The stream between a server and a client.
+pub struct Wire {
+    pub now: Instant,
+    /// Everything the server has sent.
+    pub sent: Vec<u8>,
+    pub unacknowledged: usize,
+    /// How many chunks are queued, and how many may be.
+    pub chunks: usize,
+    pub capacity: usize,
+    pub closed: bool,
+    pub reset: bool,
+    pub deadline: Option<Instant>,
+    /// How often a deadline was set.
+    pub armed: usize,
+}
+
+impl Stream for Wire {
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
+        if self.closed || self.reset || self.chunks == self.capacity {
+            return Err(chunk);
+        }
+        assert!(!chunk.bytes().is_empty(), "an empty chunk was queued");
+        assert!(!matches!(chunk, Chunk::Owned(_)), "a response was allocated");
+        self.chunks += 1;
+        self.unacknowledged += chunk.bytes().len();
+        self.sent.extend_from_slice(chunk.bytes());
+        Ok(())
+    }
+
+    fn room(&self) -> usize {
+        if self.closed || self.reset { 0 } else { self.capacity - self.chunks }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.unacknowledged
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+    }
+
+    fn reset(&mut self) {
+        self.reset = true;
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        self.armed += 1;
+    }
+}
+
+/// A connection's client.
+pub struct Client<'a> {
+    pub server: &'a mut Server,
+    pub connection: site::Connection,
+    pub wire: Wire,
+    /// Bytes that the server has not yet taken.
+    pub pending: Vec<u8>,
+    pub ended: bool,
+}
+
+impl<'a> Client<'a> {
+    pub fn new(server: &'a mut Server) -> Self {
+        Self::at(server, Instant::ZERO)
+    }
+
+    pub fn at(server: &'a mut Server, now: Instant) -> Self {
+        let mut wire = Wire {
+            now,
+            sent: Vec::new(),
+            unacknowledged: 0,
+            chunks: 0,
+            capacity: 64,
+            closed: false,
+            reset: false,
+            deadline: None,
+            armed: 0,
+        };
+        let address: SocketAddr = "192.0.2.1:1024".parse().unwrap();
+        let connection = server.accept(address, address, &mut wire);
+        Self { server, connection, wire, pending: Vec::new(), ended: false }
+    }
+
+    /// A segment arrives.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        self.receive();
+    }
+
+    /// The client's FIN arrives.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.receive();
+    }
+
+    fn receive(&mut self) {
+        if self.wire.reset {
+            return;
+        }
+        let taken = self.server.receive(&mut self.connection, &self.pending, self.ended, &mut self.wire);
+        self.pending.drain(..taken);
+    }
+
+    /// The client acknowledges all but `left` bytes.
+    pub fn acknowledge_all_but(&mut self, left: usize) {
+        assert!(left <= self.wire.unacknowledged);
+        self.wire.unacknowledged = left;
+        self.wire.chunks = if left == 0 { 0 } else { self.wire.chunks };
+        self.server.acknowledged(&mut self.connection, &mut self.wire);
+        if !self.pending.is_empty() || self.ended {
+            self.receive();
+        }
+    }
+
+    /// The client acknowledges everything, and what is sent upon that, until nothing more comes.
+    pub fn acknowledge(&mut self) {
+        while self.wire.unacknowledged > 0 && !self.wire.reset {
+            self.acknowledge_all_but(0);
+        }
+    }
+
+    /// Time passes; deadlines are met on their microsecond.
+    pub fn pass(&mut self, time: Duration) {
+        let then = self.wire.now + time;
+        while let Some(deadline) = self.wire.deadline.filter(|deadline| *deadline <= then) {
+            if self.wire.reset {
+                break;
+            }
+            self.wire.now = self.wire.now.max(deadline);
+            self.wire.deadline = None;
+            self.server.deadline(&mut self.connection, &mut self.wire);
+        }
+        self.wire.now = then;
+    }
+
+    /// What the server has sent since the last call, as text.
+    pub fn text(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.wire.sent)).into_owned()
+    }
+}
+
+/// The answer to one request on a connection of its own, which the client ends after it.
+pub fn exchange(server: &mut Server, request: &[u8]) -> (String, bool) {
+    let mut client = Client::new(server);
+    client.send(request);
+    client.acknowledge();
+    let closed = client.wire.closed;
+    assert!(!client.wire.reset);
+    (client.text(), closed)
+}

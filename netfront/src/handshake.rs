@@ -1,0 +1,78 @@
+//! The handshake through xenbus states: what follows from where we are and what the backend shows.
+//!
+//! ```text
+//!   Absent --device there--> Waiting --backend InitWait, our keys written--> Connecting --backend Connected--> Connected
+//!                              ^                                                 |  backend Closing, or gone      |
+//!                              '--- backend InitWait, or Closed and online --- Closed <------- Closing <----------'  its lie, or our stop
+//! ```
+//! Frames pass only in [`Phase::Connected`]: netback loses what is sent before.
+
+use crate::store::XenbusState;
+
+/// Where we are. The state key that stands in our directory is in brackets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// There is no device, or we have not begun (whatever the toolstack or a boot loader left).
+    Absent,
+    /// We are ready for the backend (Initialising).
+    Waiting,
+    /// Our keys are written; the backend maps the rings (Connected).
+    Connecting,
+    /// Frames pass (Connected).
+    Connected,
+    /// We want out; the backend still has our pages (Closing).
+    Closing,
+    /// The connection is over (Closed).
+    Closed,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Nothing until something changes.
+    Stay,
+    /// Show Initialising. An epoch that is still there ends before.
+    Initialise,
+    /// Make an epoch, write its keys and Connected.
+    Connect,
+    /// Let frames pass.
+    Open,
+    /// Show Closing; the epoch stays until the backend has followed.
+    Close,
+    /// End the epoch and show Closed.
+    Shut,
+}
+
+impl Phase {
+    /// What follows from the backend's state. `online` is the backend's key: the device is meant to be there, so a closed one may start again.
+    pub fn step(self, backend: XenbusState, online: bool) -> Step {
+        use XenbusState::*;
+        match (self, backend) {
+            // A boot loader's connection, or that of an earlier kernel: its rings are not ours.
+            (Self::Absent, Connected | Closing | Reconfiguring | Reconfigured) => Step::Close,
+            (Self::Absent, Initialising | InitWait | Initialised | Closed) => Step::Initialise,
+            (Self::Absent, Unknown) => Step::Stay,
+
+            (Self::Waiting, InitWait) => Step::Connect,
+            (Self::Waiting, Closing) => Step::Shut,
+            // A backend that was closed goes on to InitWait now that we show Initialising.
+            (Self::Waiting, _) => Step::Stay,
+
+            (Self::Connecting, Connected) => Step::Open,
+            (Self::Connecting | Self::Connected, Closing | Closed | Unknown) => Step::Shut,
+            (Self::Connecting, _) => Step::Stay,
+
+            // The backend has been restarted and knows nothing of our rings.
+            (Self::Connected, Initialising | InitWait | Initialised) => Step::Initialise,
+            (Self::Connected, Connected | Reconfiguring | Reconfigured) => Step::Stay,
+
+            (Self::Closing, Closing | Closed | Unknown) => Step::Shut,
+            (Self::Closing, Initialising | InitWait | Initialised) => Step::Initialise,
+            (Self::Closing, Connected | Reconfiguring | Reconfigured) => Step::Stay,
+
+            (Self::Closed, InitWait) => Step::Initialise,
+            (Self::Closed, Closed) if online => Step::Initialise,
+            (Self::Closed, _) => Step::Stay,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The front end of a split ring (`xen/io/ring.h`): requests out, responses in, over one shared page.
+//!
+//! Both ends count with free-running 32-bit indices, masked only to reach a slot. The page is the backend's to spoil, so our own
+//! indices live here and are only published there; the backend's index is read once, checked against what can be, and a slot is
+//! fetched once into a local copy.
+
+use crate::platform::RingPage;
+use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering, fence};
+
+/// Slots in a ring: `__CONST_RING_SIZE` of a page with slots of 8 or of 12 bytes.
+pub const RING_SIZE: u32 = 256;
+
+/// Words of the page's header; the rest of its 64 bytes is padding.
+mod word {
+    pub const REQ_PROD: usize = 0;
+    pub const REQ_EVENT: usize = 1;
+    pub const RSP_PROD: usize = 2;
+    pub const RSP_EVENT: usize = 3;
+    /// The first slot.
+    pub const RING: usize = 16;
+}
+
+/// The front end of a ring whose slots are `WORDS` 32-bit words.
+#[derive(Debug)]
+pub struct FrontRing<const WORDS: usize> {
+    page: &'static RingPage,
+    /// Index of the next request to write (`req_prod_pvt`).
+    written: u32,
+    /// Index up to which the backend was shown requests.
+    pushed: u32,
+    /// Index of the next response to take (`rsp_cons`).
+    taken: u32,
+    /// Index up to which the backend's responses were checked to be possible.
+    checked: u32,
+}
+
+impl<const WORDS: usize> FrontRing<WORDS> {
+    /// An empty ring in a page of zeros (`XEN_FRONT_RING_INIT`). The backend does not know of it yet.
+    pub fn new(page: &'static RingPage) -> Self {
+        const { assert!(word::RING + RING_SIZE as usize * WORDS <= crate::platform::PAGE_SIZE / 4) };
+        let ring = Self { page, written: 0, pushed: 0, taken: 0, checked: 0 };
+        // Relaxed: the grant reference reaches the backend through xenstore, long after.
+        ring.header(word::REQ_EVENT).store(1, Ordering::Relaxed);
+        ring.header(word::RSP_EVENT).store(1, Ordering::Relaxed);
+        ring
+    }
+
+    /// The shared page.
+    pub fn page(&self) -> &'static RingPage {
+        self.page
+    }
+
+    /// Slots for further requests (`RING_FREE_REQUESTS`).
+    pub fn free(&self) -> u32 {
+        RING_SIZE.wrapping_sub(self.written.wrapping_sub(self.taken))
+    }
+
+    /// Requests that the backend was shown and has not answered, as far as responses were taken.
+    pub fn outstanding(&self) -> u32 {
+        self.pushed.wrapping_sub(self.taken)
+    }
+
+    /// The ring position of the next request, which its response will take too.
+    pub fn position(&self) -> u16 {
+        slot(self.written)
+    }
+
+    /// Room for `slots` requests, or `None`.
+    pub fn reserve(&mut self, slots: u32) -> Option<Reserved<'_, WORDS>> {
+        (slots <= self.free()).then_some(Reserved { ring: self, left: slots })
+    }
+
+    /// Shows the backend all that was written. True when it asked to be told (`RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`).
+    #[must_use = "the backend sleeps until it is notified"]
+    pub fn push(&mut self) -> bool {
+        if self.written == self.pushed {
+            return false;
+        }
+        let old = self.pushed;
+        self.pushed = self.written;
+        // Release: the backend sees the slots, and the bytes they point at, before the index that covers them.
+        self.header(word::REQ_PROD).store(self.written, Ordering::Release);
+        // SeqCst: the index is out before req_event is read. Were the load first, the backend could set req_event, find no request
+        // and sleep, while we still see the old req_event and do not notify. Pairs with the fence in the backend's final check.
+        fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        let event = self.header(word::REQ_EVENT).load(Ordering::Relaxed);
+        self.written.wrapping_sub(event) < self.written.wrapping_sub(old)
+    }
+
+    /// Looks how many responses there are to take. `Err`: more than requests, so the index is a lie; nothing may be taken.
+    pub fn responses(&mut self) -> Result<u32, IndexError> {
+        // Acquire: the slots that this index covers, and the bytes received, are read after it.
+        let produced = self.header(word::RSP_PROD).load(Ordering::Acquire);
+        let available = produced.wrapping_sub(self.taken);
+        if available > self.outstanding() {
+            return Err(IndexError { produced, taken: self.taken, outstanding: self.outstanding() });
+        }
+        self.checked = produced;
+        Ok(available)
+    }
+
+    /// The next response among those that [`Self::responses`] saw: its ring position and a copy of its slot.
+    pub fn take(&mut self) -> Option<(u16, [u32; WORDS])> {
+        if self.taken == self.checked {
+            return None;
+        }
+        let index = self.taken;
+        self.taken = index.wrapping_add(1);
+        // Relaxed: ordered by the Acquire in `responses`. Each word is loaded once: what is judged is what is used.
+        Some((slot(index), core::array::from_fn(|n| self.word(index, n).load(Ordering::Relaxed))))
+    }
+
+    /// Asks for an event when `responses` more have come (0: never), then looks once more: true when they have come already, and no event
+    /// need come for them (`RING_FINAL_CHECK_FOR_RESPONSES`, with a batch).
+    pub fn ask_event_after(&mut self, responses: u32) -> Result<bool, IndexError> {
+        // Relaxed: ordered by the fence.
+        self.header(word::RSP_EVENT).store(self.taken.wrapping_add(responses), Ordering::Relaxed);
+        // SeqCst: rsp_event is out before rsp_prod is read, or a response that came between would neither be seen nor raise an event.
+        fence(Ordering::SeqCst);
+        Ok(responses != 0 && self.responses()? >= responses)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "callers pass a constant of `word`, all below the page's 1,024 words"
+    )]
+    fn header(&self, word: usize) -> &'static AtomicU32 {
+        &self.page[word]
+    }
+
+    /// Word `n` of the slot at an index.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "slot < RING_SIZE and n < WORDS, so the place is below the sum that `new` asserts to fit the page"
+    )]
+    fn word(&self, index: u32, n: usize) -> &'static AtomicU32 {
+        &self.page[word::RING + usize::from(slot(index)) * WORDS + n]
+    }
+}
+
+/// Room for requests: as many as were reserved can be written.
+#[derive(Debug)]
+pub struct Reserved<'r, const WORDS: usize> {
+    ring: &'r mut FrontRing<WORDS>,
+    left: u32,
+}
+
+impl<const WORDS: usize> Reserved<'_, WORDS> {
+    /// Writes the next request. One more than was reserved is refused.
+    pub fn write(&mut self, request: [u32; WORDS]) {
+        let Some(left) = self.left.checked_sub(1) else {
+            debug_assert!(false, "more requests than were reserved");
+            return;
+        };
+        self.left = left;
+        let index = self.ring.written;
+        for (n, value) in request.into_iter().enumerate() {
+            // Relaxed: the index published by `push` covers it.
+            self.ring.word(index, n).store(value, Ordering::Relaxed);
+        }
+        self.ring.written = index.wrapping_add(1);
+    }
+}
+
+/// The ring position of an index.
+fn slot(index: u32) -> u16 {
+    let [low, ..] = index.to_le_bytes();
+    u16::from(low)
+}
+
+/// The backend claims more responses than there are requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IndexError {
+    /// The backend's producer index.
+    pub produced: u32,
+    /// Our consumer index.
+    pub taken: u32,
+    /// Requests it could have answered.
+    pub outstanding: u32,
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { produced, taken, outstanding } = self;
+        write!(f, "rsp_prod {produced} with {outstanding} requests open at {taken}")
+    }
+}

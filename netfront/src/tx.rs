@@ -1,0 +1,448 @@
+//! The transmit ring: frames out, blocks and references back.
+
+use crate::blocks::{BLOCK_SIZE, Blocks, FilledBlock};
+use crate::counters::NetCounters;
+use crate::features::FeatureSet;
+use crate::frame::{GsoKind, Offload, Slice, TransmitError};
+use crate::lie::Lie;
+use crate::pages::{Held, Quarantine};
+use crate::platform::{Channel, GrantRef, Platform, RingPage};
+use crate::references::{self, Reference, References};
+use crate::ring::{FrontRing, RING_SIZE, Reserved};
+use xen::netif::{
+    Extra, ExtraInfo, GSO_TCPV4, GSO_TCPV6, MAX_TX_SIZE, NR_SLOTS_MIN, TX_WORDS, TxRequest, TxResponse,
+    status, txf,
+};
+
+/// Bytes of an Ethernet header, which the first slot holds whole.
+pub const ETHERNET_HEADER: usize = 14;
+
+/// A frame of up to so many bytes is copied whole into one block: a slot of its own costs the backend a map and an unmap, or a grant copy.
+const COPY_FRAME: usize = BLOCK_SIZE;
+
+/// In a longer frame, a static slice of up to so many bytes is copied.
+const COPY_SLICE: usize = 256;
+
+/// The largest MTU used where a frame is one slot: more is not ours to use without `feature-sg`.
+const MTU_ONE_SLOT: u16 = 1500;
+
+/// The longest headers that [`Tx::fit`] allows for: Ethernet 14, IPv4 60, TCP 60.
+const HEADERS: usize = 134;
+
+/// The transmit half of an epoch.
+pub struct Tx<P: Platform> {
+    ring: FrontRing<TX_WORDS>,
+    grant: GrantRef,
+    blocks: Blocks<P>,
+    references: References,
+    features: FeatureSet,
+    mtu: u16,
+    /// Extra-info slots in flight: they have no id.
+    extras: u32,
+    /// A frame was refused and waits for room.
+    starved: bool,
+}
+
+impl<P: Platform> Tx<P> {
+    /// A transmit half over a fresh ring page, with up to `pages` pages of blocks: as many as there are.
+    ///
+    /// `mtu` is the largest IP packet that the interface takes. Where a frame is one slot, 1500 is the most that is used of it.
+    pub fn new(
+        platform: &mut P,
+        (ring, grant): (&'static RingPage, GrantRef),
+        pages: u16,
+        features: FeatureSet,
+        mtu: u16,
+    ) -> Self {
+        let ring = FrontRing::new(ring);
+        let mtu = if features.scatter_gather() { mtu } else { mtu.min(MTU_ONE_SLOT) };
+        let blocks = Blocks::new(platform, pages);
+        let first_id = u16::try_from(blocks.count()).unwrap_or(u16::MAX);
+        let references = References::new(first_id, RING_SIZE as u16);
+        Self { ring, grant, blocks, references, features, mtu, extras: 0, starved: false }
+    }
+
+    /// The ring's grant.
+    pub fn grant(&self) -> GrantRef {
+        self.grant
+    }
+
+    /// What the backend does for us.
+    pub fn features(&self) -> FeatureSet {
+        self.features
+    }
+
+    /// The largest IP packet in bytes, other than with GSO.
+    pub fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    /// Blocks in all.
+    pub fn blocks(&self) -> usize {
+        self.blocks.count()
+    }
+
+    /// Blocks and references in flight.
+    pub fn in_flight(&self) -> usize {
+        self.blocks.count().saturating_sub(self.blocks.free()).saturating_add(self.references.used())
+    }
+
+    /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
+    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>>) -> usize {
+        let mut room = Room::new(self.features);
+        for slice in payload {
+            let whole = match slice {
+                Slice::Static(bytes) if by_reference(platform, bytes) => room.refer(bytes),
+                slice => room.copy(slice.bytes().len()),
+            };
+            if !whole {
+                break;
+            }
+        }
+        room.carried
+    }
+
+    /// Queues one frame, whole or not at all. The backend sees it at the next [`Self::flush`].
+    pub fn transmit<'a>(
+        &mut self,
+        platform: &mut P,
+        counters: &mut NetCounters,
+        header: &[u8],
+        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        offload: Offload,
+    ) -> Result<(), TransmitError> {
+        let sent = self.length(header, payload.clone(), offload).and_then(|total| {
+            let mut packet = Packet::default();
+            let built = self.build(platform, &mut packet, header, payload, usize::from(total));
+            match built.and_then(|()| self.commit(&mut packet, total, offload)) {
+                Ok(()) => {
+                    counters.tx_frames.increment();
+                    counters.tx_bytes.add(u64::from(total));
+                    counters.tx_payload_copied.add(u64::from(packet.copied));
+                    counters.tx_payload_referenced.add(u64::from(packet.referenced));
+                    counters.tx_slots.add(packet.count as u64);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.cancel(platform, packet);
+                    Err(error)
+                }
+            }
+        });
+        match sent {
+            Err(TransmitError::Full) => {
+                self.starved = true;
+                counters.tx_full.increment();
+            }
+            Err(TransmitError::Length) => counters.tx_length.increment(),
+            Err(TransmitError::Down) | Ok(()) => {}
+        }
+        sent
+    }
+
+    /// Shows the backend what was queued, and notifies it when it asked for that.
+    pub fn flush(&mut self, platform: &mut P, counters: &mut NetCounters) {
+        if self.ring.push() {
+            counters.tx_events.increment();
+            platform.notify(Channel::Transmit);
+        }
+    }
+
+    /// Takes the backend's responses: true when any came.
+    pub fn reap(&mut self, platform: &mut P, counters: &mut NetCounters) -> Result<bool, Lie> {
+        let any = self.ring.responses().map_err(Lie::TransmitIndex)? != 0;
+        while let Some((_, [first, ..])) = self.ring.take() {
+            let response = TxResponse::decode(first);
+            match response.status {
+                status::NULL => {
+                    self.extras = self.extras.checked_sub(1).ok_or(Lie::TransmitNull)?;
+                    continue;
+                }
+                status::OKAY => {}
+                status::DROPPED => counters.tx_backend_dropped.increment(),
+                _ => counters.tx_backend_error.increment(),
+            }
+            let TxResponse { id, .. } = response;
+            let completed = if usize::from(id) < self.blocks.count() {
+                self.blocks.complete(id)
+            } else {
+                self.references.complete(platform, id)
+            };
+            completed.map_err(|_not_in_flight| Lie::TransmitId(id))?;
+        }
+        self.starved &= !any;
+        Ok(any)
+    }
+
+    /// Says when the next response is worth an event: half of what is open when a frame waits for room, else never, since what is done is found
+    /// at the next occasion anyway. True when responses have come already: reap again.
+    pub fn ask_event(&mut self) -> Result<bool, Lie> {
+        let half = self.ring.outstanding().div_ceil(2);
+        self.ring.ask_event_after(if self.starved { half } else { 0 }).map_err(Lie::TransmitIndex)
+    }
+
+    /// Ends every grant of the epoch.
+    pub fn end(self, platform: &mut P, quarantine: &mut Quarantine<P>) {
+        self.blocks.end(platform, quarantine);
+        self.references.end(platform);
+        quarantine.end(platform, Held::Ring(self.grant, self.ring.page()));
+    }
+
+    /// The frame's length, if the backend takes such a frame.
+    fn length<'a>(
+        &self,
+        header: &[u8],
+        payload: impl Iterator<Item = Slice<'a>>,
+        offload: Offload,
+    ) -> Result<u16, TransmitError> {
+        let total = payload.fold(header.len(), |sum, slice| sum.saturating_add(slice.bytes().len()));
+        let longest = match offload.gso {
+            None => usize::from(self.mtu).saturating_add(ETHERNET_HEADER),
+            Some(gso)
+                if gso.kind == GsoKind::TcpV4 && self.features.gso_v4() && offload.checksum.is_some() =>
+            {
+                MAX_TX_SIZE
+            }
+            Some(_) => return Err(TransmitError::Length),
+        };
+        let checksum = offload.checksum.is_none() || self.features.checksum();
+        if header.len() < ETHERNET_HEADER || total > longest || !checksum {
+            return Err(TransmitError::Length);
+        }
+        u16::try_from(total).map_err(|_too_long| TransmitError::Length)
+    }
+
+    /// Fills blocks and takes references, in the frame's order. On `Err` the packet holds what was taken so far.
+    fn build<'a>(
+        &mut self,
+        platform: &mut P,
+        packet: &mut Packet,
+        header: &[u8],
+        payload: impl Iterator<Item = Slice<'a>>,
+        total: usize,
+    ) -> Result<(), TransmitError> {
+        if total > COPY_FRAME && !self.features.scatter_gather() {
+            return Err(TransmitError::Length);
+        }
+        self.copy(packet, header)?;
+        for slice in payload {
+            match slice {
+                Slice::Static(bytes) if total > COPY_FRAME && by_reference(platform, bytes) => {
+                    self.refer(platform, packet, bytes)?;
+                }
+                slice => {
+                    self.copy(packet, slice.bytes())?;
+                    packet.copied = packet.copied.saturating_add(slice.bytes().len() as u32);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies bytes behind what the packet holds.
+    fn copy(&mut self, packet: &mut Packet, mut bytes: &[u8]) -> Result<(), TransmitError> {
+        if let Some(Piece::Block(block)) = packet.last() {
+            let taken = self.blocks.append(block, bytes);
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        while !bytes.is_empty() {
+            let block = self.blocks.take().ok_or(TransmitError::Full)?;
+            let block = self.blocks.fill(block, bytes);
+            bytes = bytes.get(block.length()..).unwrap_or_default();
+            if let Err(Piece::Block(block)) = packet.push(Piece::Block(block)) {
+                self.blocks.cancel(block);
+                return Err(TransmitError::Length);
+            }
+        }
+        Ok(())
+    }
+
+    /// Points at static bytes, page by page.
+    fn refer(
+        &mut self,
+        platform: &mut P,
+        packet: &mut Packet,
+        mut bytes: &'static [u8],
+    ) -> Result<(), TransmitError> {
+        while !bytes.is_empty() {
+            let (run, rest) = references::split_page(bytes);
+            let reference = self.references.take(platform, run).ok_or(TransmitError::Full)?;
+            packet.referenced = packet.referenced.saturating_add(u32::from(reference.length()));
+            if let Err(Piece::Reference(reference)) = packet.push(Piece::Reference(reference)) {
+                self.references.cancel(platform, reference);
+                return Err(TransmitError::Length);
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Writes the packet's requests; on `Err` nothing is written and the packet is still whole.
+    fn commit(&mut self, packet: &mut Packet, total: u16, offload: Offload) -> Result<(), TransmitError> {
+        let extra = offload.gso.map(|gso| {
+            let kind = if gso.kind == GsoKind::TcpV4 { GSO_TCPV4 } else { GSO_TCPV6 };
+            ExtraInfo { extra: Extra::Gso { size: gso.size, kind }, more: false }
+        });
+        let slots = (packet.count as u32).saturating_add(u32::from(extra.is_some()));
+        let mut reserved = self.ring.reserve(slots).ok_or(TransmitError::Full)?;
+        let mut flags = if offload.checksum.is_some() { txf::CSUM_BLANK | txf::DATA_VALIDATED } else { 0 };
+        if extra.is_some() {
+            flags |= txf::EXTRA_INFO;
+            self.extras = self.extras.saturating_add(1);
+        }
+        // The first request says the whole packet's size, the others their own.
+        let mut size = Some(total);
+        let mut extra = extra;
+        let mut left = packet.count;
+        for piece in packet.pieces.iter_mut().map_while(Option::take) {
+            left = left.saturating_sub(1);
+            if left != 0 {
+                flags |= txf::MORE_DATA;
+            }
+            let request = match piece {
+                Piece::Block(block) => {
+                    let length = block.length() as u16;
+                    let Some(sent) = self.blocks.send(block) else { continue };
+                    TxRequest { gref: sent.grant.0, offset: sent.offset, flags, id: sent.id, size: length }
+                }
+                Piece::Reference(reference) => {
+                    let request = TxRequest {
+                        gref: reference.grant().0,
+                        offset: reference.offset(),
+                        flags,
+                        id: reference.id(),
+                        size: reference.length(),
+                    };
+                    self.references.send(reference);
+                    request
+                }
+            };
+            let size = size.take().unwrap_or(request.size);
+            reserved.write(TxRequest { size, ..request }.encode());
+            if let Some(extra) = extra.take() {
+                write_extra(&mut reserved, extra);
+            }
+            flags = 0;
+        }
+        Ok(())
+    }
+
+    /// Gives back what a packet that is not sent has taken.
+    fn cancel(&mut self, platform: &mut P, packet: Packet) {
+        for piece in packet.pieces.into_iter().flatten() {
+            match piece {
+                Piece::Block(block) => self.blocks.cancel(block),
+                Piece::Reference(reference) => self.references.cancel(platform, reference),
+            }
+        }
+    }
+}
+
+fn write_extra(reserved: &mut Reserved<'_, TX_WORDS>, extra: ExtraInfo) {
+    let [first, second] = extra.encode();
+    reserved.write([first, second, 0]);
+}
+
+/// Whether a static slice of a long frame is pointed at rather than copied.
+fn by_reference<P: Platform>(platform: &P, bytes: &'static [u8]) -> bool {
+    bytes.len() > COPY_SLICE && platform.is_grantable(bytes)
+}
+
+/// A packet being put together: at most 18 slots.
+#[derive(Default)]
+struct Packet {
+    pieces: [Option<Piece>; NR_SLOTS_MIN],
+    count: usize,
+    /// Payload bytes in blocks.
+    copied: u32,
+    /// Payload bytes in references.
+    referenced: u32,
+}
+
+/// One slot of a packet.
+enum Piece {
+    Block(FilledBlock),
+    Reference(Reference),
+}
+
+impl Packet {
+    fn last(&mut self) -> Option<&mut Piece> {
+        self.pieces.get_mut(self.count.checked_sub(1)?)?.as_mut()
+    }
+
+    /// Adds a slot, or gives it back when there are 18.
+    fn push(&mut self, piece: Piece) -> Result<(), Piece> {
+        match self.pieces.get_mut(self.count) {
+            Some(place) => {
+                *place = Some(piece);
+                self.count = self.count.saturating_add(1);
+                Ok(())
+            }
+            None => Err(piece),
+        }
+    }
+}
+
+/// What is left of a packet's room while [`Tx::fit`] counts.
+struct Room {
+    /// Slots not begun.
+    slots: usize,
+    /// Bytes left in the block begun last.
+    block: usize,
+    /// Bytes left of the longest packet.
+    bytes: usize,
+    /// Payload bytes that found room.
+    carried: usize,
+}
+
+impl Room {
+    /// The room beside a packet's headers, which are taken to fill a block of their own, where there are several.
+    fn new(features: FeatureSet) -> Self {
+        if features.scatter_gather() {
+            Self { slots: NR_SLOTS_MIN - 1, block: 0, bytes: MAX_TX_SIZE - HEADERS, carried: 0 }
+        } else {
+            Self { slots: 0, block: BLOCK_SIZE - HEADERS, bytes: BLOCK_SIZE - HEADERS, carried: 0 }
+        }
+    }
+
+    /// Takes up to `length` bytes by copy: true when all found room.
+    fn copy(&mut self, mut length: usize) -> bool {
+        while length != 0 {
+            if self.block == 0 {
+                let Some(slots) = self.slots.checked_sub(1) else { return false };
+                self.slots = slots;
+                self.block = BLOCK_SIZE;
+            }
+            let run = length.min(self.block).min(self.bytes);
+            if run == 0 {
+                return false;
+            }
+            self.block = self.block.saturating_sub(run);
+            self.take(run);
+            length = length.saturating_sub(run);
+        }
+        true
+    }
+
+    /// Takes bytes by reference, page by page: true when all found room.
+    fn refer(&mut self, mut bytes: &[u8]) -> bool {
+        self.block = 0;
+        while !bytes.is_empty() {
+            let (run, rest) = references::split_page(bytes);
+            let Some(slots) = self.slots.checked_sub(1) else { return false };
+            self.slots = slots;
+            let taken = run.len().min(self.bytes);
+            self.take(taken);
+            if taken < run.len() {
+                return false;
+            }
+            bytes = rest;
+        }
+        true
+    }
+
+    fn take(&mut self, run: usize) {
+        self.bytes = self.bytes.saturating_sub(run);
+        self.carried = self.carried.saturating_add(run);
+    }
+}

@@ -1,0 +1,35 @@
+//! Gives the linker the guest's layout, and the assembler the packed site.
+
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let script = here.join("link.ld");
+    println!("cargo::rerun-if-changed={}", script.display());
+    let script = format!("-Wl,--script={}", script.display());
+    // Never the C library, and no segment that both writes and executes.
+    for argument in ["-nostdlib", "-nostartfiles", "-static", "-no-pie", &script] {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
+    for argument in ["-z,max-page-size=4096", "-z,noexecstack", "--build-id=none", "--gc-sections"] {
+        println!("cargo::rustc-link-arg-bins=-Wl,{argument}");
+    }
+    println!("cargo::rustc-env=HALFPAGE_SITE_TAR={}", site()?);
+    Ok(())
+}
+
+/// The tar that site/build.rs packed (`links = "halfpage-site"`); without one, an empty file.
+fn site() -> io::Result<String> {
+    if let Ok(tar) = env::var("DEP_HALFPAGE_SITE_TAR") {
+        println!("cargo::rerun-if-changed={tar}");
+        return Ok(tar);
+    }
+    let empty = PathBuf::from(variable("OUT_DIR")?).join("empty.tar");
+    fs::write(&empty, [])?;
+    Ok(empty.display().to_string())
+}
+
+fn variable(name: &str) -> io::Result<String> {
+    env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
+}

@@ -1,0 +1,23 @@
+//! The freestanding Xen PV guest: the only crate with hypercalls.
+//!
+//! One vCPU, one thread, no interrupts: event upcalls stay masked for good, and exceptions are fatal. So nothing is
+//! ever re-entered, and the locks here are never contended; only the report of a crash comes in between, and it takes
+//! none.
+//!
+//! - [`pv`]: what is so only under paravirtualization. The rest asks it for a frame, a mapping, a hypercall.
+//! - [`memory`]: pages and the heap.
+//! - [`console`]: the log, and the console ring it goes to.
+//! - [`panic`]: the report of a crash, and the end of the domain.
+//! - [`site`]: the embedded site's bytes.
+#![no_std]
+
+extern crate alloc;
+
+pub mod boot;
+pub mod console;
+mod mem;
+pub mod memory;
+pub mod panic;
+pub mod pv;
+pub mod site;
+pub mod uptime;

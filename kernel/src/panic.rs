@@ -1,0 +1,86 @@
+//! The end of the domain, by intent or by failure.
+//!
+//! A failure prints its reason, the registers and the fault address where it was an exception, what others registered
+//! (counters, the last packets), and the last lines of the log; then the domain crashes, so that `on_crash` decides.
+
+use crate::console::{self, LastLines};
+use crate::pv::hypercall::{Shutdown, shutdown};
+use crate::pv::traps::Registers;
+use core::fmt::{self, Display, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+use spin::Once;
+
+/// Log lines in a report.
+const LINES: usize = 12;
+
+/// Adds to a report. It takes no lock: the crash may have come while one was held.
+pub type Reporter = fn(&mut dyn Write) -> fmt::Result;
+
+static REPORTER: Once<Reporter> = Once::new();
+static CRASHING: AtomicBool = AtomicBool::new(false);
+
+/// Has `reporter` called in a report; the first one wins.
+pub fn on_crash(reporter: Reporter) {
+    REPORTER.call_once(|| reporter);
+}
+
+/// Ends the domain: it is done.
+pub fn poweroff() -> ! {
+    console::drain();
+    shutdown(Shutdown::Poweroff)
+}
+
+/// Ends the domain: it is to start anew.
+pub fn reboot() -> ! {
+    console::drain();
+    shutdown(Shutdown::Reboot)
+}
+
+/// Ends the domain because a stage of the boot failed.
+pub fn fail(stage: &str, error: &dyn Display) -> ! {
+    crash(format_args!("cannot boot: {stage}: {error}"), None)
+}
+
+/// Reports, and crashes the domain. When the report itself fails, there is none.
+pub fn crash(reason: fmt::Arguments<'_>, registers: Option<&Registers>) -> ! {
+    if CRASHING.swap(true, Ordering::Relaxed) {
+        shutdown(Shutdown::Crash);
+    }
+    console::report(|out, log| {
+        // Writing to the history cannot fail.
+        let _ = write_report(out, &log, reason, registers);
+    });
+    shutdown(Shutdown::Crash)
+}
+
+fn write_report(
+    out: &mut dyn Write,
+    log: &LastLines,
+    reason: fmt::Arguments<'_>,
+    registers: Option<&Registers>,
+) -> fmt::Result {
+    writeln!(out, "CRASH: {reason}")?;
+    if let Some(registers) = registers {
+        writeln!(out, "{registers}")?;
+    }
+    if let Some(reporter) = REPORTER.get() {
+        reporter(out)?;
+    }
+    writeln!(out, "  console: {} bytes lost; the last lines:", console::lost())?;
+    log.show(LINES, |line| {
+        let _ = writeln!(out, "  | {line}");
+    });
+    write!(out, "the domain crashes now")
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    match info.location() {
+        Some(at) => crash(
+            format_args!("panic at {}:{}:{}: {}", at.file(), at.line(), at.column(), info.message()),
+            None,
+        ),
+        None => crash(format_args!("panic: {}", info.message()), None),
+    }
+}

@@ -1,0 +1,105 @@
+//! What the domain builder tells the guest at the start (`struct start_info`, xen.h).
+
+use core::ffi::CStr;
+use core::ops::Range;
+use spin::Once;
+use xen::{Mfn, Port};
+
+/// The page that rsi points to at entry.
+pub type RawStartInfo = xen_sys::start_info_t;
+
+/// The guest's own copy: the page itself is written anew by the toolstack when the domain resumes.
+pub struct StartInfo {
+    raw: RawStartInfo,
+    /// Where the page is, in the direct map.
+    address: usize,
+}
+
+static START_INFO: Once<StartInfo> = Once::new();
+
+/// Copies the page, once.
+pub(super) fn keep(raw: &RawStartInfo) {
+    START_INFO.call_once(|| StartInfo { raw: *raw, address: core::ptr::from_ref(raw).addr() });
+}
+
+/// The copy. It exists from the first Rust instruction on.
+pub fn start_info() -> &'static StartInfo {
+    START_INFO.wait()
+}
+
+impl StartInfo {
+    /// "xen-<version>-<platform>".
+    pub fn magic(&self) -> &str {
+        text(&self.raw.magic)
+    }
+
+    /// The kernel's command line (`extra=` in an xl config).
+    pub fn command_line(&self) -> &str {
+        text(&self.raw.cmd_line)
+    }
+
+    /// Pages the domain has.
+    pub fn pages(&self) -> usize {
+        usize::try_from(self.raw.nr_pages).unwrap_or(0)
+    }
+
+    /// The machine frame of shared_info.
+    pub fn shared_info(&self) -> Mfn {
+        Mfn(self.raw.shared_info >> 12)
+    }
+
+    /// The page shared with the xenstore daemon.
+    pub fn store_frame(&self) -> Mfn {
+        Mfn(self.raw.store_mfn)
+    }
+
+    /// The event channel to the xenstore daemon.
+    pub fn store_port(&self) -> Port {
+        Port(self.raw.store_evtchn)
+    }
+
+    /// The page shared with the console daemon.
+    pub fn console_frame(&self) -> Mfn {
+        // SAFETY: of the union's two arms this is the one of every domain but dom0, and both are plain integers that
+        // any bytes are valid for.
+        Mfn(unsafe { self.raw.console.domU.mfn })
+    }
+
+    /// The event channel to the console daemon.
+    pub fn console_port(&self) -> Port {
+        // SAFETY: as for `console_frame`.
+        Port(unsafe { self.raw.console.domU.evtchn })
+    }
+
+    /// The addresses of the start_info page.
+    pub(super) fn own_page(&self) -> Range<usize> {
+        self.address..self.address.saturating_add(super::PAGE_SIZE)
+    }
+
+    /// The addresses of the list of machine frames, one `u64` for each page of the domain.
+    pub(super) fn frame_list(&self) -> Range<usize> {
+        range(self.raw.mfn_list, self.raw.nr_pages.saturating_mul(8))
+    }
+
+    /// The addresses of the page tables that the domain builder made; the top level is the first.
+    pub(super) fn page_tables(&self) -> Range<usize> {
+        range(self.raw.pt_base, self.raw.nr_pt_frames.saturating_mul(4096))
+    }
+
+    /// The addresses of the module (`ramdisk=`), as long as the file was; empty where there is none.
+    pub fn module(&self) -> Range<usize> {
+        range(self.raw.mod_start, self.raw.mod_len)
+    }
+}
+
+fn range(start: u64, length: u64) -> Range<usize> {
+    let end = start.saturating_add(length);
+    usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0)
+}
+
+/// The bytes up to the first zero, as text; what is no text is left out.
+fn text(bytes: &[i8]) -> &str {
+    // SAFETY: i8 and u8 have the same size, alignment and validity.
+    let bytes = unsafe { &*(core::ptr::from_ref(bytes) as *const [u8]) };
+    CStr::from_bytes_until_nul(bytes).ok().and_then(|text| text.to_str().ok()).unwrap_or("")
+}

@@ -5,6 +5,7 @@
 //! [`GrantTable::end`] has cleared its entry, which Xen's protocol refuses while the other domain still maps the page.
 
 mod quarantine;
+pub mod setup;
 mod statics;
 mod table;
 

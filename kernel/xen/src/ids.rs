@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A domain (`domid_t`, xen.h).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
 pub struct DomId(pub u16);
 
 impl DomId {
@@ -13,18 +14,22 @@ impl DomId {
 
 /// An event channel of this domain (`evtchn_port_t`, event_channel.h). Port 0 is never a channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
 pub struct Port(pub u32);
 
 /// An index into the domain's grant table (`grant_ref_t`, grant_table.h).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
 pub struct GrantRef(pub u32);
 
 /// A machine frame: the number of a page of the host's memory (`xen_pfn_t` where xen.h says "mfn").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
 pub struct Mfn(pub u64);
 
 /// A pseudo-physical frame: the number of a page in the domain's own count, from 0 (`xen_pfn_t` where xen.h says "pfn").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
 pub struct Pfn(pub u64);
 
 /// Shows the plain number, as xenstore keys carry it.

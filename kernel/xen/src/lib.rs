@@ -10,7 +10,7 @@
 //! - [`netif`]: the slots of the network rings.
 //! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
 //! - [`xenstore`]: the message format and the client of the store.
-//! - [`cmdline`]: the words of the command line.
+//! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ extern crate alloc;
 
 pub mod cmdline;
 pub mod console;
+pub mod control;
 pub mod counters;
 pub mod evtchn;
 pub mod grant;

@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
 
+use std::mem::{offset_of, size_of};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use xen::grant::setup::{QuerySize, SetupTable};
 use xen::grant::{Access, Active, EndError, GrantError, GrantFrame, GrantTable, Quarantine};
 use xen::{DomId, GrantRef, Mfn};
 
@@ -45,6 +47,21 @@ fn entries_are_grant_entry_v1() {
     assert_eq!(entry(frame, read), [5, 0, 0, 0, 7, 0, 0, 0]);
     table.end(write).unwrap();
     assert_eq!(entry(frame, write)[..4], [0, 0, 0, 0]);
+}
+
+#[test]
+fn arguments_lie_as_in_grant_table_h() {
+    assert_eq!(offset_of!(SetupTable, dom), 0);
+    assert_eq!(offset_of!(SetupTable, nr_frames), 4);
+    assert_eq!(offset_of!(SetupTable, status), 8);
+    assert_eq!(offset_of!(SetupTable, frame_list), 16);
+    assert_eq!(size_of::<SetupTable>(), 24);
+    assert_eq!(offset_of!(QuerySize, dom), 0);
+    assert_eq!(offset_of!(QuerySize, nr_frames), 4);
+    assert_eq!(offset_of!(QuerySize, max_nr_frames), 8);
+    assert_eq!(offset_of!(QuerySize, status), 12);
+    assert_eq!(size_of::<QuerySize>(), 16);
+    assert_eq!(DomId::SELF.0, 0x7FF0);
 }
 
 #[test]

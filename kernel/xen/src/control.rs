@@ -1,0 +1,52 @@
+//! What the toolstack asks of a running domain through `control/shutdown` (docs/misc/xenstore-paths).
+
+/// The node that the toolstack writes and the domain clears.
+pub const SHUTDOWN: &str = "control/shutdown";
+
+/// Nodes by which the domain says what it understands (value `1`).
+pub const FEATURES: [&str; 2] = ["control/feature-poweroff", "control/feature-reboot"];
+
+/// What `control/shutdown` holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request<'v> {
+    /// Nothing: not there yet, or cleared.
+    None,
+    /// `poweroff`, or `halt`, which for a guest is the same: end, for good.
+    Poweroff,
+    /// `reboot`: end, to be started again.
+    Reboot,
+    /// Something that this domain does not do.
+    Unknown(&'v [u8]),
+}
+
+impl<'v> Request<'v> {
+    /// The request that a value is.
+    pub fn parse(value: &'v [u8]) -> Self {
+        match value {
+            b"" => Self::None,
+            b"poweroff" | b"halt" => Self::Poweroff,
+            b"reboot" => Self::Reboot,
+            unknown => Self::Unknown(unknown),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+
+    #[test]
+    fn requests_are_words() {
+        for (value, request) in [
+            (&b""[..], Request::None),
+            (b"poweroff", Request::Poweroff),
+            (b"halt", Request::Poweroff),
+            (b"reboot", Request::Reboot),
+            (b"suspend", Request::Unknown(b"suspend")),
+            (b"Poweroff", Request::Unknown(b"Poweroff")),
+            (b"reboot\0", Request::Unknown(b"reboot\0")),
+        ] {
+            assert_eq!(Request::parse(value), request);
+        }
+    }
+}

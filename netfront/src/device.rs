@@ -18,11 +18,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use xen::netif::NR_SLOTS_MIN;
 
 /// A time in microseconds, from whenever the machine counts them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Microseconds(pub u64);
 
+/// How long to wait before trying again what failed without anyone's lie, in microseconds.
+const RETRY: u64 = 1_000_000;
 /// How long to wait before reconnecting after a backend's first lie, in microseconds; it doubles with each further one.
 const BACKOFF: u64 = 1_000_000;
 /// How often it doubles: the longest wait is about a minute.
@@ -33,7 +36,10 @@ const TRUSTED_AFTER: u64 = 60_000_000;
 /// does not keep us.
 const STEPS_MAX: usize = 8;
 
-/// How many pages an epoch takes.
+/// Without as many pages posted a backend might never pass the longest frame: 18 slots, and two of extra info.
+const RECEIVE_MIN: u32 = 20;
+
+/// How many pages an epoch takes at most. It goes on with fewer, down to 9 and 20: as many as the longest frame takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sizes {
     /// Pages cut into transmit blocks, two each.
@@ -71,9 +77,8 @@ pub struct Polled {
     pub room: bool,
 }
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub enum ControlError<E> {
+/// Why a step of the handshake failed.
+enum ControlError<E> {
     /// The device's keys.
     Keys(KeyError<E>),
     /// No page, grant or event channel is left for the rings.
@@ -121,6 +126,7 @@ pub struct Device<P: Platform> {
     /// The watch on our own directory is set.
     watching: bool,
     stopping: bool,
+    problem: Option<String>,
 }
 
 /// One connection to a backend.
@@ -151,6 +157,7 @@ impl<P: Platform> Device<P> {
             opened: Microseconds(0),
             watching: false,
             stopping: false,
+            problem: None,
         }
     }
 
@@ -189,30 +196,30 @@ impl<P: Platform> Device<P> {
         self.quarantine.len()
     }
 
+    /// Why there is no connection, or why the last one ended, where the fault is not ours: said on the console once, kept until it is cured.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
     /// When [`Self::control`] wants to be called though no watch fired: the past for at once.
     pub fn deadline(&self) -> Option<Microseconds> {
-        if self.lied { Some(Microseconds(0)) } else { self.retry }
+        if self.lied && self.retry.is_none() { Some(Microseconds(0)) } else { self.retry }
     }
 
     /// Brings the handshake as far as the store's keys let it: to be called at the start, when a watch fires, and at the deadline.
-    pub fn control<S: Store>(
-        &mut self,
-        store: &mut S,
-        now: Microseconds,
-    ) -> Result<Change, ControlError<S::Error>> {
+    pub fn control<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         let was = self.is_up();
         let connects = self.counters.connects;
-        let advanced = self.advance(store, now);
-        let change = match (was, self.is_up()) {
+        if let Err(error) = self.advance(store, now) {
+            self.retry = Some(now.after(RETRY));
+            self.report(error.to_string());
+        }
+        match (was, self.is_up()) {
             (false, true) => Change::Up,
             (true, false) => Change::Down,
             (true, true) if connects != self.counters.connects => Change::Renewed,
             _ => Change::None,
-        };
-        if advanced.is_err() && change == Change::None {
-            advanced?;
         }
-        Ok(change)
     }
 
     /// Takes what the backend has done: responses to what was sent, and up to `budget` slots of received frames, each whole frame being handed to
@@ -233,7 +240,7 @@ impl<P: Platform> Device<P> {
         match epoch.poll(&mut self.platform, &mut self.quarantine, &mut self.counters, budget, &mut deliver) {
             Ok(polled) => polled,
             Err(lie) => {
-                log::error!("network: the backend broke the protocol: {lie}; closing the device");
+                self.report(format!("the backend broke the protocol: {lie}"));
                 self.counters.lies.increment();
                 self.lied = true;
                 idle
@@ -251,14 +258,18 @@ impl<P: Platform> Device<P> {
         }
     }
 
-    /// Closes the device for good, as before a shutdown: the backend is told, and given the time it takes its grants end.
-    pub fn stop<S: Store>(
-        &mut self,
-        store: &mut S,
-        now: Microseconds,
-    ) -> Result<Change, ControlError<S::Error>> {
+    /// Closes the device for good, as before a shutdown: the backend is told, and once it has followed ([`Phase::Closed`]) all grants have ended.
+    pub fn stop<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         self.stopping = true;
         self.control(store, now)
+    }
+
+    /// Says what is wrong, unless it was the last thing said.
+    fn report(&mut self, problem: String) {
+        if self.problem.as_ref() != Some(&problem) {
+            log::error!("network: {problem}");
+            self.problem = Some(problem);
+        }
     }
 
     fn is_up(&self) -> bool {
@@ -285,7 +296,6 @@ impl<P: Platform> Device<P> {
                 Step::Connect => {
                     if let Err(error) = self.connect(store) {
                         self.end_epoch();
-                        self.retry = Some(now.after(BACKOFF));
                         return Err(error);
                     }
                     self.phase = Phase::Connecting;
@@ -368,7 +378,7 @@ impl<P: Platform> Device<P> {
             features,
             ports,
         });
-        if epoch.tx.blocks() == 0 || epoch.rx.posted() == 0 {
+        if epoch.tx.blocks() < NR_SLOTS_MIN || epoch.rx.posted() < RECEIVE_MIN {
             return Err(ControlError::Exhausted);
         }
         // No event: the backend has not bound the channels.
@@ -408,6 +418,7 @@ impl<P: Platform> Device<P> {
     fn open(&mut self, now: Microseconds) {
         self.phase = Phase::Connected;
         self.opened = now;
+        self.problem = None;
         self.counters.connects.increment();
         // The backend may have looked at the rings before it could be told of anything.
         self.platform.notify(Channel::Transmit);
@@ -503,11 +514,14 @@ impl<P: Platform> Transmitter<'_, P> {
         tx.transmit(self.platform, self.counters, header, payload, offload)
     }
 
-    /// Shows the backend what was queued: once for a batch, since it may cost a hypercall.
-    pub fn flush(&mut self) {
-        if let Some(tx) = &mut self.tx {
-            tx.flush(self.platform, self.counters);
-        }
+    /// Shows the backend what was queued: once for a batch, since it may cost a hypercall. Where a frame was refused as [`TransmitError::Full`],
+    /// an event is asked for too; true when what it would tell has happened already: poll again before sleeping.
+    #[must_use = "after true no event comes"]
+    pub fn flush(&mut self) -> bool {
+        let Some(tx) = &mut self.tx else { return false };
+        tx.flush(self.platform, self.counters);
+        // A lie is for the poll to find.
+        tx.ask_event().unwrap_or(true)
     }
 }
 

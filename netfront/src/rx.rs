@@ -44,7 +44,7 @@ struct Joining {
 enum Expect {
     /// The first slot of a frame.
     Head,
-    /// An extra-info slot; then the frame goes on, or ends.
+    /// An extra-info slot, one of `left` at most; then the frame goes on, or ends.
     Extra { more_data: bool, left: u8 },
     /// Another slot of the frame.
     Data,
@@ -90,8 +90,10 @@ impl<P: Platform> Rx<P> {
             let Some((position, words)) = self.ring.take() else { break };
             let page;
             let frame = if let Expect::Extra { more_data, left } = self.joining.expect {
+                let info = ExtraInfo::decode(words);
+                let left = left.checked_sub(1).ok_or(Lie::ExtraChain)?;
                 page = self.take_back(platform, quarantine, position)?;
-                self.joining.extra(counters, ExtraInfo::decode(words), more_data, left)?
+                self.joining.extra(counters, info, more_data, left)
             } else {
                 let response = RxResponse::decode(words);
                 let place = place(response, position)?;
@@ -161,17 +163,20 @@ impl<P: Platform> Rx<P> {
     /// Puts a page into the ring. Where no grant is to be had, the page goes and a later poll tries again.
     fn post(&mut self, platform: &mut P, counters: &mut NetCounters, page: P::Page) {
         let position = self.ring.position();
-        let granted = platform.grant_write(page);
-        match (granted, self.ring.reserve(1), self.posted.get_mut(usize::from(position))) {
-            (Ok((grant, page)), Some(mut reserved), Some(place)) => {
-                *place = Some((grant, page));
-                reserved.write(RxRequest { id: position, gref: grant.0 }.encode());
-            }
-            (Err(page), _, _) => {
+        let granted = match platform.grant_write(page) {
+            Ok(granted) => granted,
+            Err(page) => {
                 counters.rx_unposted.increment();
-                pages::retire(platform, page);
+                return pages::retire(platform, page);
             }
-            (Ok(_), _, _) => debug_assert!(false, "a page posted without room for it"),
+        };
+        let request = RxRequest { id: position, gref: granted.0.0 };
+        // There is room: at most as many pages are posted as the ring has positions.
+        if let (Some(mut reserved), Some(place)) =
+            (self.ring.reserve(1), self.posted.get_mut(usize::from(position)))
+        {
+            *place = Some(granted);
+            reserved.write(request.encode());
         }
     }
 
@@ -258,27 +263,24 @@ impl Joining {
         self.joined(counters)
     }
 
-    /// An extra-info slot. Gives the frame when it ends here.
+    /// An extra-info slot, after which `left` more may follow. Gives the frame when it ends here.
     fn extra(
         &mut self,
         counters: &mut NetCounters,
         info: ExtraInfo,
         more_data: bool,
         left: u8,
-    ) -> Result<Option<Received<'_>>, Lie> {
+    ) -> Option<Received<'_>> {
         // How the backend would cut a large packet again is nothing to us.
         if !matches!(info.extra, Extra::Gso { .. }) {
             self.spoil(&mut counters.rx_extra);
         }
         self.expect = match (info.more, more_data) {
-            (true, more_data) => {
-                let left = left.checked_sub(1).filter(|left| *left != 0).ok_or(Lie::ExtraChain)?;
-                Expect::Extra { more_data, left }
-            }
+            (true, more_data) => Expect::Extra { more_data, left },
             (false, true) => Expect::Data,
             (false, false) => Expect::Head,
         };
-        Ok(self.joined(counters))
+        self.joined(counters)
     }
 
     /// The joined frame, when it is whole.

@@ -174,11 +174,14 @@ impl<P: Platform> Tx<P> {
         Ok(any)
     }
 
-    /// Says when the next response is worth an event: half of what is open when a frame waits for room, else never, since what is done is found
-    /// at the next occasion anyway. True when responses have come already: reap again.
+    /// Where a frame waits for room, asks for an event when half of what is open is done. Otherwise no response is worth an event, and none is asked
+    /// for: what is done is found at the next occasion. True when what the event would tell has happened already: reap again.
     pub fn ask_event(&mut self) -> Result<bool, Lie> {
+        if !self.starved {
+            return Ok(false);
+        }
         let half = self.ring.outstanding().div_ceil(2);
-        self.ring.ask_event_after(if self.starved { half } else { 0 }).map_err(Lie::TransmitIndex)
+        self.ring.ask_event_after(half).map_err(Lie::TransmitIndex)
     }
 
     /// Ends every grant of the epoch.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used)]
 
-use netfront::device::Sizes;
+use netfront::device::{Change, Sizes};
 use netfront::features::FeatureSet;
 use netfront::frame::{Gso, GsoKind, Offload, PartialChecksum, ReceiveChecksum, Slice, TransmitError};
 use netfront::sim::{ALL_FEATURES, FEATURE_KEYS, Rig};
@@ -147,7 +147,7 @@ fn nothing_is_left_when_the_epoch_ends() {
         rig.flush();
         let Rig { machine, mut store, mut device, backend, now } = rig;
         backend.disconnect(&store);
-        device.control(&mut store, now).unwrap();
+        assert_eq!(device.control(&mut store, now), Change::Down);
         let world = machine.world();
         assert_eq!((world.grants(), world.pages, device.quarantined()), (0, 0, 0));
         assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0));

@@ -33,9 +33,9 @@ impl Rig {
         let mut store = SimStore::with_device(features);
         let mut device = Device::new(machine.clone(), SimStore::FRONT, sizes);
         let now = Microseconds(1_000_000);
-        assert_eq!(device.control(&mut store, now).unwrap(), Change::None);
+        assert_eq!(device.control(&mut store, now), Change::None);
         let backend = Backend::connect(&machine, &store);
-        assert_eq!(device.control(&mut store, now).unwrap(), Change::Up);
+        assert_eq!(device.control(&mut store, now), Change::Up);
         Self { machine, store, device, backend, now }
     }
 
@@ -55,8 +55,9 @@ impl Rig {
         self.device.transmitter().transmit(header, payload.iter().copied(), offload)
     }
 
-    pub fn flush(&mut self) {
-        self.device.transmitter().flush();
+    /// True: poll again.
+    pub fn flush(&mut self) -> bool {
+        self.device.transmitter().flush()
     }
 
     /// Polls once, and gives what was received.
@@ -68,6 +69,6 @@ impl Rig {
 
     /// Control at this time.
     pub fn control(&mut self) -> Change {
-        self.device.control(&mut self.store, self.now).unwrap()
+        self.device.control(&mut self.store, self.now)
     }
 }

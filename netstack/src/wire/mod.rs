@@ -3,6 +3,7 @@
 
 pub mod arp;
 pub mod checksum;
+pub mod dhcpv4;
 pub mod ethernet;
 pub mod icmpv4;
 pub mod ipv4;

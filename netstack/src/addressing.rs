@@ -24,6 +24,17 @@ impl Prefix {
         Self::new(address, u8::try_from(ones).ok()?)
     }
 
+    /// The network that an address had before there were masks (RFC 791 section 3.2).
+    pub fn of_class(address: Ipv4Addr) -> Self {
+        let [first, ..] = address.octets();
+        let length = match first {
+            0..128 => 8,
+            128..192 => 16,
+            _ => 24,
+        };
+        Self { address, length }
+    }
+
     /// The address.
     pub const fn address(&self) -> Ipv4Addr {
         self.address
@@ -192,6 +203,8 @@ mod tests {
         assert_eq!(mask("255.255.255.255"), Some(32));
         assert_eq!(mask("0.0.0.0"), Some(0));
         assert_eq!(mask("255.0.255.0"), None);
+        let class = |text| Prefix::of_class(address(text)).length();
+        assert_eq!((class("10.0.0.1"), class("172.16.0.1"), class("192.0.2.1")), (8, 16, 24));
     }
 
     #[test]

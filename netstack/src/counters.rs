@@ -60,7 +60,7 @@ macro_rules! counters {
 
         impl $name {
             /// Each counter's name and value.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+            pub fn iter(self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($counter), self.$counter.get()),)*].into_iter()
             }
         }

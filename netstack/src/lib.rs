@@ -10,6 +10,7 @@ extern crate std;
 pub mod addressing;
 pub mod counters;
 pub mod device;
+mod dhcp;
 pub mod egress;
 mod interface;
 mod neighbours;

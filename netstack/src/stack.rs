@@ -2,14 +2,17 @@
 
 use crate::addressing::Addressing;
 use crate::device::{Device, ReceiveChecksum};
+use crate::dhcp::{self, Action, Outcome};
 use crate::interface::{Delivery, Interface};
 use crate::random::Random;
 use crate::service::Service;
 use crate::time::Instant;
 use crate::wire::ethernet;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::marker::PhantomData;
 
+pub use crate::dhcp::Counters as DhcpCounters;
 pub use crate::interface::Counters as InterfaceCounters;
 
 /// Where the address comes from.
@@ -17,6 +20,11 @@ pub use crate::interface::Counters as InterfaceCounters;
 pub enum Config {
     /// It is given.
     Static(Addressing),
+    /// From a DHCP server.
+    Dhcp {
+        /// The name that goes along (option 12); its first 63 bytes.
+        name: Option<Box<str>>,
+    },
 }
 
 /// What has happened to the stack, for its caller to tell.
@@ -41,6 +49,7 @@ pub struct Stack<S: Service> {
     random: Random,
     /// The address of [`Config::Static`], until the first poll.
     given: Option<Addressing>,
+    client: Option<dhcp::Client>,
     events: VecDeque<Event>,
     service: PhantomData<S>,
 }
@@ -49,9 +58,15 @@ impl<S: Service> Stack<S> {
     /// A stack that has yet to be polled. `seed` is fresh entropy.
     pub fn new(config: Config, hardware: ethernet::Address, seed: &[u8; 32]) -> Self {
         let mut random = Random::new(seed);
-        let interface = Interface::new(hardware, Random::new(&random.seed()));
-        let Config::Static(given) = config;
-        Self { interface, random, given: Some(given), events: VecDeque::new(), service: PhantomData }
+        let (given, client) = match config {
+            Config::Static(addressing) => (Some(addressing), None),
+            Config::Dhcp { name } => {
+                let random = Random::new(&random.seed());
+                (None, Some(dhcp::Client::new(hardware, name.as_deref(), random)))
+            }
+        };
+        let interface = Interface::new(hardware, client.is_some(), Random::new(&random.seed()));
+        Self { interface, random, given, client, events: VecDeque::new(), service: PhantomData }
     }
 
     /// Takes a frame from the device.
@@ -71,7 +86,13 @@ impl<S: Service> Stack<S> {
                 log::trace!("tcp: from {local} to {remote}, {} bytes: {why:?}", quoted.len());
             }
             Some(Delivery::Dhcp { source, message }) => {
-                log::trace!("dhcp: {} bytes from {source}", message.len());
+                let outcome = self.client.as_mut().and_then(|client| client.receive(source, message, now));
+                match outcome {
+                    Some(Outcome::Acquired(addressing)) => self.configure(Some(addressing), device),
+                    Some(Outcome::Lost) => self.configure(None, device),
+                    None => {}
+                }
+                self.poll_client(now, device);
             }
             None => {}
         }
@@ -82,6 +103,7 @@ impl<S: Service> Stack<S> {
         if let Some(addressing) = self.given.take() {
             self.configure(Some(addressing), device);
         }
+        self.poll_client(now, device);
         self.interface.poll(now, device);
     }
 
@@ -90,7 +112,8 @@ impl<S: Service> Stack<S> {
         if self.given.is_some() {
             return Some(Instant::ZERO);
         }
-        self.interface.next_deadline()
+        let client = self.client.as_ref().and_then(dhcp::Client::next_deadline);
+        [client, self.interface.next_deadline()].into_iter().flatten().min()
     }
 
     /// The next thing that happened.
@@ -123,10 +146,24 @@ impl<S: Service> Stack<S> {
 
     /// Every counter with its name.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.interface.counters.iter()
+        let client = self.client.as_ref().map(|client| client.counters).unwrap_or_default();
+        self.interface.counters.iter().chain(client.iter())
+    }
+
+    /// Sends what the DHCP client has to say.
+    fn poll_client(&mut self, now: Instant, device: &mut impl Device) {
+        while let Some(action) = self.client.as_mut().and_then(|client| client.poll(now)) {
+            match action {
+                Action::Send(message) => self.interface.send_dhcp(&message, now, device),
+                Action::Lose => self.configure(None, device),
+            }
+        }
     }
 
     fn configure(&mut self, addressing: Option<Addressing>, device: &mut impl Device) {
+        if self.interface.addressing() == addressing.as_ref() {
+            return;
+        }
         let event = addressing.clone().map_or(Event::AddressLost, Event::AddressAcquired);
         self.interface.set_addressing(addressing);
         self.interface.announce(device);

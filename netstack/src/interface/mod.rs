@@ -8,13 +8,14 @@ pub(crate) use outlet::Outlet;
 pub(crate) use receive::Delivery;
 
 use crate::addressing::Addressing;
-use crate::device::{Device, Frame, Offload, TransmitError};
+use crate::device::{Device, Frame, Offload, Slice, TransmitError};
+use crate::dhcp;
 use crate::neighbours::{Ask, Neighbours};
 use crate::random::Random;
 use crate::rate::Bucket;
 use crate::time::Instant;
 use crate::wire::ethernet::Address;
-use crate::wire::{arp, ethernet};
+use crate::wire::{arp, dhcpv4, ethernet, ipv4, udp};
 use core::net::{IpAddr, Ipv4Addr};
 
 crate::counters! {
@@ -120,21 +121,23 @@ pub(crate) struct Interface {
     neighbours: Neighbours,
     refusals: Bucket,
     random: Random,
-    /// UDP to the DHCP client's port is taken, whatever address it is for (RFC 2131 section 4.1).
+    /// There is a DHCP client.
     configuring: bool,
     pub(crate) counters: Counters,
 }
 
 impl Interface {
     /// An interface without an address.
-    pub(crate) fn new(hardware: Address, random: Random) -> Self {
+    ///
+    /// `configuring`: UDP to the DHCP client's port is for us, whatever address it is sent to (RFC 2131 section 4.1).
+    pub(crate) fn new(hardware: Address, configuring: bool, random: Random) -> Self {
         Self {
             hardware,
             addressing: None,
             neighbours: Neighbours::default(),
             refusals: REFUSALS,
             random,
-            configuring: false,
+            configuring,
             counters: Counters::default(),
         }
     }
@@ -153,6 +156,24 @@ impl Interface {
         let routers = addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
         self.neighbours.set_routers(routers);
         self.addressing = addressing;
+    }
+
+    /// Sends a DHCP client's message: to everybody from whatever address it says, to a server by its route.
+    pub(crate) fn send_dhcp(&mut self, message: &dhcp::Message, now: Instant, device: &mut impl Device) {
+        let (source, destination) = (message.source, message.destination);
+        let ports = udp::Repr { source_port: dhcpv4::CLIENT_PORT, destination_port: dhcpv4::SERVER_PORT };
+        let header = ports.emit(source.into(), destination.into(), &message.bytes);
+        let payload = u16::try_from(message.bytes.len().saturating_add(udp::HEADER)).unwrap_or(u16::MAX);
+        let identification = Some(self.identification());
+        let repr = ipv4::Repr { source, destination, protocol: ipv4::UDP, payload, identification };
+        let data = [Slice::Borrowed(&message.bytes)];
+        let mut outlet = Outlet { interface: self, device, now };
+        // What does not go out is repeated by the client, and counted below.
+        let _ = if destination.is_broadcast() {
+            outlet.broadcast_ipv4(&repr, &header, &data)
+        } else {
+            outlet.send_ipv4(&repr, &header, &data)
+        };
     }
 
     /// When [`Self::poll`] has something to do.
@@ -186,7 +207,7 @@ impl Interface {
         &mut self,
         device: &mut impl Device,
         header: &[u8],
-        payload: &[crate::device::Slice<'_>],
+        payload: &[Slice<'_>],
         offload: Offload,
     ) -> Result<(), TransmitError> {
         transmit(device, &mut self.counters, header, payload, offload)
@@ -198,7 +219,7 @@ fn transmit(
     device: &mut impl Device,
     counters: &mut Counters,
     header: &[u8],
-    payload: &[crate::device::Slice<'_>],
+    payload: &[Slice<'_>],
     offload: Offload,
 ) -> Result<(), TransmitError> {
     let result = device.transmit(&Frame { header, payload, offload });

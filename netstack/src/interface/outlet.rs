@@ -94,6 +94,16 @@ impl<D: Device> Outlet<'_, D> {
         self.emit(hop, station, repr, transport, payload, Offload::default())
     }
 
+    /// Sends a packet to every station on the link, before there is an address or a route.
+    pub(crate) fn broadcast_ipv4(
+        &mut self,
+        repr: &ipv4::Repr,
+        transport: &[u8],
+        payload: &[Slice<'_>],
+    ) -> Result<(), SendError> {
+        self.emit(repr.destination, Some(Address::BROADCAST), repr, transport, payload, Offload::default())
+    }
+
     fn mtu(&self) -> u16 {
         let device = self.device.capabilities().mtu;
         let given = self.interface.addressing().and_then(crate::addressing::Addressing::mtu);

@@ -7,11 +7,8 @@ use crate::egress::Unreachable;
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
 use crate::wire::icmpv4::Refusal;
-use crate::wire::{arp, ethernet, ipv4, udp};
+use crate::wire::{arp, dhcpv4, ethernet, ipv4, udp};
 use core::net::{IpAddr, Ipv4Addr};
-
-/// The port of a DHCP client (RFC 2131 section 4.1).
-const DHCP_CLIENT: u16 = 68;
 
 /// What a frame brought for the layers above.
 #[derive(Debug)]
@@ -204,7 +201,7 @@ impl Interface {
             self.counters.udp_checksum.count();
             return None;
         }
-        if self.configuring && datagram.destination_port == DHCP_CLIENT {
+        if self.configuring && datagram.destination_port == dhcpv4::CLIENT_PORT {
             return Some(Delivery::Dhcp { source, message: datagram.payload });
         }
         if addressed {

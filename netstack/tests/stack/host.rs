@@ -111,6 +111,11 @@ impl Host {
         self.sent()
     }
 
+    /// Lets time pass to the next deadline; what is sent then.
+    pub fn wait_for_deadline(&mut self) -> Vec<Vec<u8>> {
+        self.wait(self.stack.next_deadline().unwrap().since(self.now))
+    }
+
     /// The neighbour 192.0.2.20 makes itself known.
     pub fn meet(&mut self) {
         let frame = arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP);

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic)]
 
 mod arp;
+mod dhcp;
 mod host;
 mod icmp;
 mod ipv4;

@@ -194,7 +194,8 @@ impl<'a> Packet<'a> {
     pub fn reply(&self) -> Result<Reply, Malformed> {
         let options = Options::new(self.bytes, self.fixed)?;
         let answer = options.first(code::MESSAGE_TYPE)?.ok_or(Malformed::NoMessageType)?;
-        let your: [u8; 4] = self.fixed[field::YOUR_ADDRESS].first_chunk().copied().unwrap_or_default();
+        let your = self.fixed[field::YOUR_ADDRESS].first_chunk::<4>().copied().unwrap_or_default();
+        let your = Ipv4Addr::from(your);
         Ok(Reply {
             answer: match answer.array()? {
                 [2] => Answer::Offer,
@@ -202,9 +203,12 @@ impl<'a> Packet<'a> {
                 [6] => Answer::Nak,
                 _ => return Err(answer.fault(Fault::Value)),
             },
-            your: Ipv4Addr::from(your),
+            your,
             server: options.first(code::SERVER_IDENTIFIER)?.map(|option| option.address()).transpose()?,
-            mask: options.first(code::SUBNET_MASK)?.map(|option| option.mask()).transpose()?,
+            prefix: match options.first(code::SUBNET_MASK)? {
+                Some(option) => option.prefix(your)?,
+                None => Prefix::of_class(your),
+            },
             router: options.first(code::ROUTER)?.map(|option| option.first_address()).transpose()?,
             mtu: options.first(code::INTERFACE_MTU)?.map(|option| option.word()).transpose()?,
             lease: options.first(code::LEASE_TIME)?.map(|option| option.seconds()).transpose()?,
@@ -224,8 +228,8 @@ pub struct Reply {
     pub your: Ipv4Addr,
     /// Option 54; some servers leave it out.
     pub server: Option<Ipv4Addr>,
-    /// Option 1, as a prefix length.
-    pub mask: Option<u8>,
+    /// `your` with option 1, or with the mask of its class.
+    pub prefix: Prefix,
     /// Option 3, the first of them.
     pub router: Option<Ipv4Addr>,
     /// Option 26, in bytes from the IP header on.
@@ -238,19 +242,6 @@ pub struct Reply {
     pub rebinding: Option<u32>,
     /// Option 121 (RFC 3442): where it is there, option 3 is to be ignored.
     pub routes: Option<Vec<Route>>,
-}
-
-impl Reply {
-    /// The address with its network; without a mask, that of its class (RFC 2132 section 3.3, RFC 950).
-    pub fn prefix(&self) -> Option<Prefix> {
-        let [first, ..] = self.your.octets();
-        let class = match first {
-            0..128 => 8,
-            128..192 => 16,
-            _ => 24,
-        };
-        Prefix::new(self.your, self.mask.unwrap_or(class))
-    }
 }
 
 #[cfg(test)]

@@ -91,10 +91,9 @@ impl DhcpOption<'_> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// A mask's prefix length.
-    pub(super) fn mask(&self) -> Result<u8, Malformed> {
-        let prefix = Prefix::from_mask(Ipv4Addr::UNSPECIFIED, self.address()?);
-        prefix.map(|prefix| prefix.length()).ok_or(self.fault(Fault::Value))
+    /// A mask, with the address that it belongs to.
+    pub(super) fn prefix(&self, address: Ipv4Addr) -> Result<Prefix, Malformed> {
+        Prefix::from_mask(address, self.address()?).ok_or(self.fault(Fault::Value))
     }
 
     /// The first of one or more addresses.

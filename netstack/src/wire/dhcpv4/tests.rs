@@ -102,7 +102,7 @@ fn an_acknowledgement() {
             answer: Answer::Ack,
             your: address("10.0.0.5"),
             server: Some(address("10.0.0.1")),
-            mask: Some(20),
+            prefix: "10.0.0.5/20".parse().unwrap(),
             router: Some(address("10.0.0.1")),
             mtu: Some(9001),
             lease: Some(3600),
@@ -111,7 +111,6 @@ fn an_acknowledgement() {
             routes: None,
         }
     );
-    assert_eq!(reply.prefix().unwrap().to_string(), "10.0.0.5/20");
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn padding_between_options_and_no_end() {
 
 #[test]
 fn without_a_mask_the_class_counts() {
-    assert_eq!(read(&[53, 1, 5]).unwrap().prefix().unwrap().length(), 8);
+    assert_eq!(read(&[53, 1, 5]).unwrap().prefix.to_string(), "10.0.0.5/8");
 }
 
 #[test]

@@ -1,0 +1,323 @@
+//! The DHCP client (RFC 2131 section 4.4): a state machine that is given messages and the time, and says what to send.
+//!
+//! There is no start delay, and the address is used from the acknowledgement on.
+
+mod lease;
+
+use crate::addressing::Addressing;
+use crate::random::Random;
+use crate::rate::Bucket;
+use crate::time::{Duration, Instant};
+use crate::wire::dhcpv4::{Answer, Operation, Packet, Reply, Repr};
+use crate::wire::ethernet::Address;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use lease::Lease;
+
+crate::counters! {
+    /// What the client has sent, understood and dropped.
+    pub struct Counters {
+        /// Messages sent.
+        dhcp_sent,
+        /// Messages that were not understood.
+        dhcp_malformed,
+        /// Messages for others, late, or out of place.
+        dhcp_ignored,
+        /// Offers and acknowledgements of an address that no host can have.
+        dhcp_unusable,
+        /// Refusals of the address that we asked for or had.
+        dhcp_refused,
+        /// Leases got.
+        dhcp_bound,
+        /// Leases prolonged.
+        dhcp_renewed,
+        /// Leases that ran out.
+        dhcp_expired,
+    }
+}
+
+/// How often an offer is asked for before the client begins anew (RFC 2131 section 3.1, point 5).
+const REQUESTS: u32 = 4;
+/// The first wait for an answer; it doubles, up to 16 times as long (section 4.1).
+const FIRST_WAIT: Duration = Duration::from_secs(4);
+/// Each wait is shortened or lengthened by up to this (section 4.1).
+const JITTER: Duration = Duration::from_secs(1);
+/// The shortest wait in RENEWING and REBINDING (section 4.4.5).
+const RENEWAL_WAIT: Duration = Duration::from_secs(60);
+/// Lines on the console about servers' faults: a burst, then so many a second.
+const COMPLAINTS: Bucket = Bucket::new(10, 1);
+/// The longest name that is sent: a label of RFC 1035 section 2.3.4.
+const NAME: usize = 63;
+
+/// The client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    hardware: Address,
+    name: Option<Box<str>>,
+    state: State,
+    random: Random,
+    complaints: Bucket,
+    pub(crate) counters: Counters,
+}
+
+/// The states of RFC 2131 figure 5, without those of a reboot.
+#[derive(Debug)]
+enum State {
+    /// INIT: to begin at this time.
+    Init { at: Instant },
+    /// SELECTING: it has asked everybody.
+    Selecting(Exchange),
+    /// REQUESTING: it has asked for what `server` offered.
+    Requesting { exchange: Exchange, offered: Ipv4Addr, server: Ipv4Addr },
+    /// BOUND.
+    Bound(Lease),
+    /// RENEWING: it asks its server to prolong the lease.
+    Renewing { exchange: Exchange, lease: Lease },
+    /// REBINDING: it asks every server.
+    Rebinding { exchange: Exchange, lease: Lease },
+}
+
+/// A question and its repetitions, which share a transaction id.
+#[derive(Clone, Copy, Debug)]
+struct Exchange {
+    xid: u32,
+    began: Instant,
+    /// How often it was sent.
+    sent: u32,
+    /// When to send it next.
+    at: Instant,
+}
+
+/// A message to send from port 68 to port 67.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What the client wants done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Send(Message),
+    /// The address is gone.
+    Lose,
+}
+
+impl Client {
+    /// A client that begins at once.
+    pub(crate) fn new(hardware: Address, name: Option<&str>, random: Random) -> Self {
+        let name = name.map(|name| name.get(..name.floor_char_boundary(NAME)).unwrap_or_default());
+        Self {
+            hardware,
+            name: name.filter(|name| !name.is_empty()).map(Box::from),
+            state: State::Init { at: Instant::ZERO },
+            random,
+            complaints: COMPLAINTS,
+            counters: Counters::default(),
+        }
+    }
+
+    /// When [`Self::poll`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Init { at } => Some(*at),
+            State::Selecting(exchange) | State::Requesting { exchange, .. } => Some(exchange.at),
+            State::Bound(lease) => lease.times.map(|times| times.renew),
+            State::Renewing { exchange, lease } => {
+                Some(lease.times.map_or(exchange.at, |times| times.rebind.min(exchange.at)))
+            }
+            State::Rebinding { exchange, lease } => {
+                Some(lease.times.map_or(exchange.at, |times| times.expire.min(exchange.at)))
+            }
+        }
+    }
+
+    /// The next thing that is due; call until there is none.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Action> {
+        if self.next_deadline().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        self.advance(now);
+        if let State::Rebinding { lease, .. } = &self.state
+            && lease.times.is_some_and(|times| times.expire <= now)
+        {
+            log::warn!("dhcp: the lease of {} has run out", lease.addressing.address());
+            self.counters.dhcp_expired.count();
+            self.state = State::Init { at: now };
+            return Some(Action::Lose);
+        }
+        let mut repr = Repr {
+            operation: Operation::Request,
+            xid: 0,
+            secs: 0,
+            client: Ipv4Addr::UNSPECIFIED,
+            hardware: self.hardware,
+            requested: None,
+            server: None,
+            name: self.name.as_deref(),
+        };
+        let mut destination = Ipv4Addr::BROADCAST;
+        let (exchange, wait) = match &mut self.state {
+            State::Selecting(exchange) => {
+                repr.operation = Operation::Discover;
+                let wait = exchange.backoff(&mut self.random);
+                (exchange, wait)
+            }
+            State::Requesting { exchange, offered, server } => {
+                (repr.requested, repr.server) = (Some(*offered), Some(*server));
+                let wait = exchange.backoff(&mut self.random);
+                (exchange, wait)
+            }
+            // Neither option 50 nor 54 here (section 4.3.2): the address stands in ciaddr.
+            State::Renewing { exchange, lease } => {
+                repr.client = lease.addressing.address();
+                destination = lease.server;
+                (exchange, lease.renewal_wait(now))
+            }
+            State::Rebinding { exchange, lease } => {
+                repr.client = lease.addressing.address();
+                (exchange, lease.rebinding_wait(now))
+            }
+            State::Init { .. } | State::Bound(_) => return None,
+        };
+        repr.xid = exchange.xid;
+        repr.secs = u16::try_from(now.since(exchange.began).secs()).unwrap_or(u16::MAX);
+        exchange.sent = exchange.sent.saturating_add(1);
+        exchange.at = now + wait;
+        self.counters.dhcp_sent.count();
+        Some(Action::Send(Message { source: repr.client, destination, bytes: repr.emit() }))
+    }
+
+    /// Reads a message from `source`. Gives the new configuration, or says that there is none any more; what is to be
+    /// sent then is given by [`Self::poll`].
+    pub(crate) fn receive(&mut self, source: Ipv4Addr, message: &[u8], now: Instant) -> Option<Outcome> {
+        let parsed = Packet::parse(message);
+        let ours = |packet: &Packet<'_>| {
+            Some(packet.xid()) == self.xid() && packet.client_hardware() == self.hardware
+        };
+        let reply = match parsed {
+            Ok(packet) if !ours(&packet) => {
+                self.counters.dhcp_ignored.count();
+                return None;
+            }
+            Ok(packet) => packet.reply(),
+            Err(error) => Err(error),
+        };
+        match reply {
+            Ok(reply) => self.answered(source, &reply, now),
+            Err(error) => {
+                self.counters.dhcp_malformed.count();
+                if self.complaints.take(now) {
+                    log::warn!("dhcp: a message from {source} was dropped: {error}");
+                }
+                None
+            }
+        }
+    }
+
+    fn answered(&mut self, source: Ipv4Addr, reply: &Reply, now: Instant) -> Option<Outcome> {
+        // Oracle's cloud leaves option 54 out.
+        let server = reply.server.filter(|server| !server.is_unspecified()).unwrap_or(source);
+        if reply.answer != Answer::Nak && !is_host(reply.your) {
+            self.counters.dhcp_unusable.count();
+            return None;
+        }
+        match (&self.state, reply.answer) {
+            (State::Selecting(exchange), Answer::Offer) => {
+                log::debug!("dhcp: {server} offers {}", reply.your);
+                let exchange = Exchange { sent: 0, at: now, ..*exchange };
+                self.state = State::Requesting { exchange, offered: reply.your, server };
+                None
+            }
+            (State::Requesting { server: asked, .. }, Answer::Nak) if *asked == server => {
+                self.counters.dhcp_refused.count();
+                // Not at once: a server that offers and refuses would keep us busy.
+                let wait = FIRST_WAIT + self.random.span(JITTER);
+                self.state = State::Init { at: now + wait };
+                None
+            }
+            (State::Requesting { .. }, Answer::Ack) => {
+                self.counters.dhcp_bound.count();
+                Some(self.bind(server, reply, now))
+            }
+            (State::Renewing { .. } | State::Rebinding { .. }, Answer::Ack) => {
+                self.counters.dhcp_renewed.count();
+                Some(self.bind(server, reply, now))
+            }
+            (State::Renewing { lease, .. } | State::Rebinding { lease, .. }, Answer::Nak) => {
+                log::warn!("dhcp: {server} takes {} back", lease.addressing.address());
+                self.counters.dhcp_refused.count();
+                self.state = State::Init { at: now };
+                Some(Outcome::Lost)
+            }
+            _ => {
+                self.counters.dhcp_ignored.count();
+                None
+            }
+        }
+    }
+
+    fn bind(&mut self, server: Ipv4Addr, reply: &Reply, now: Instant) -> Outcome {
+        let lease = Lease::new(server, reply, now, &mut self.random);
+        let addressing = lease.addressing.clone();
+        self.state = State::Bound(lease);
+        Outcome::Acquired(addressing)
+    }
+
+    fn xid(&self) -> Option<u32> {
+        match &self.state {
+            State::Init { .. } | State::Bound(_) => None,
+            State::Selecting(exchange)
+            | State::Requesting { exchange, .. }
+            | State::Renewing { exchange, .. }
+            | State::Rebinding { exchange, .. } => Some(exchange.xid),
+        }
+    }
+
+    /// Takes the transitions that only time brings.
+    fn advance(&mut self, now: Instant) {
+        let state = core::mem::replace(&mut self.state, State::Init { at: now });
+        self.state = match state {
+            State::Init { at } if at <= now => State::Selecting(self.exchange(now)),
+            State::Requesting { exchange, .. } if exchange.at <= now && exchange.sent >= REQUESTS => {
+                State::Selecting(self.exchange(now))
+            }
+            State::Bound(lease) if lease.times.is_some_and(|times| times.renew <= now) => {
+                State::Renewing { exchange: self.exchange(now), lease }
+            }
+            State::Renewing { lease, .. } if lease.times.is_some_and(|times| times.rebind <= now) => {
+                State::Rebinding { exchange: self.exchange(now), lease }
+            }
+            other => other,
+        };
+    }
+
+    fn exchange(&mut self, now: Instant) -> Exchange {
+        Exchange { xid: self.random.half(), began: now, sent: 0, at: now }
+    }
+}
+
+/// What a message changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// This is the configuration from now on.
+    Acquired(Addressing),
+    /// There is none any more.
+    Lost,
+}
+
+impl Exchange {
+    /// 4, 8, 16, 32, 64, 64 … seconds, a second more or less.
+    fn backoff(&self, random: &mut Random) -> Duration {
+        let doubled = FIRST_WAIT.times(1 << self.sent.min(4));
+        doubled - JITTER + random.span(JITTER.times(2))
+    }
+}
+
+/// Whether a host can have this address.
+fn is_host(address: Ipv4Addr) -> bool {
+    let [first, ..] = address.octets();
+    first != 0 && first != 127 && first < 224
+}

@@ -19,6 +19,7 @@ mod rate;
 pub mod service;
 pub mod siphash;
 pub mod stack;
+pub mod tcp;
 pub mod time;
 pub mod wire;
 

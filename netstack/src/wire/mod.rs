@@ -7,4 +7,5 @@ pub mod dhcpv4;
 pub mod ethernet;
 pub mod icmpv4;
 pub mod ipv4;
+pub mod tcp;
 pub mod udp;

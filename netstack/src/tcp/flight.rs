@@ -1,0 +1,340 @@
+//! The scoreboard: what has been sent and is not acknowledged, and what is thought to have become of it.
+
+use super::seq::SeqNum;
+use crate::{Duration, Instant};
+use alloc::collections::VecDeque;
+
+/// The most runs on a scoreboard. At the bound, neighbours are joined and blocks that would split a run are not heeded:
+/// SACK is advice (RFC 2018 section 8), only the cumulative acknowledgment counts.
+const RUNS: usize = 1_024;
+/// Room that a scoreboard keeps when it is used again.
+const KEPT: usize = 8;
+
+/// A run of sequence numbers, sent together.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: SeqNum,
+    /// At least 1; a FIN counts.
+    length: u32,
+    /// When it was sent last.
+    sent: Instant,
+    resent: bool,
+    fate: RunFate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum RunFate {
+    /// On its way, as far as is known.
+    InFlight,
+    /// Reported by SACK.
+    Sacked,
+    /// To be sent again.
+    Lost,
+}
+
+impl Run {
+    fn end(&self) -> SeqNum {
+        self.start.plus(self.length)
+    }
+}
+
+/// Runs in the order of their sequence numbers, without gaps.
+#[derive(Debug)]
+pub(super) struct Flight {
+    runs: VecDeque<Run>,
+    in_flight: u32,
+    sacked: u32,
+    lost: u32,
+    latest: Option<Latest>,
+    /// The highest number delivered so far.
+    highest: SeqNum,
+    reordered: bool,
+}
+
+/// RACK (RFC 8985 section 5.3): of the runs known to be delivered, the one that was sent last.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    sent: Instant,
+    end: SeqNum,
+    rtt: Duration,
+}
+
+/// What an acknowledgment has brought.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Delivered {
+    /// Bytes newly known to have arrived, by the cumulative acknowledgment or by SACK.
+    pub(super) bytes: u32,
+    /// A round trip measured on a run that was sent once.
+    pub(super) rtt: Option<Duration>,
+}
+
+/// What loss detection has found.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Detected {
+    pub(super) lost: bool,
+    /// When to look again.
+    pub(super) again: Option<Instant>,
+}
+
+impl Flight {
+    pub(super) fn new() -> Self {
+        Self {
+            runs: VecDeque::with_capacity(KEPT),
+            in_flight: 0,
+            sacked: 0,
+            lost: 0,
+            latest: None,
+            highest: SeqNum::new(0),
+            reordered: false,
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.runs.clear();
+        self.runs.shrink_to(KEPT);
+        (self.in_flight, self.sacked, self.lost) = (0, 0, 0);
+        (self.latest, self.reordered) = (None, false);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Bytes thought to be in the network (RFC 6675 "pipe").
+    pub(super) fn pipe(&self) -> u32 {
+        self.in_flight
+    }
+
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost != 0
+    }
+
+    /// Everything sent and not acknowledged, in bytes.
+    pub(super) fn size(&self) -> u32 {
+        self.in_flight.saturating_add(self.sacked).saturating_add(self.lost)
+    }
+
+    /// `length` new bytes (a FIN counts) have gone out from `start`, the end of those before.
+    pub(super) fn sent(&mut self, start: SeqNum, length: u32, now: Instant) {
+        self.in_flight = self.in_flight.saturating_add(length);
+        let full = self.runs.len() >= RUNS;
+        if let Some(last) = self.runs.back_mut()
+            && last.fate == RunFate::InFlight
+            && ((last.sent == now && !last.resent) || full)
+        {
+            last.length = last.length.saturating_add(length);
+            last.sent = now;
+            return;
+        }
+        self.runs.push_back(Run { start, length, sent: now, resent: false, fate: RunFate::InFlight });
+    }
+
+    /// Everything before `una` has been acknowledged.
+    pub(super) fn acknowledged(&mut self, una: SeqNum, now: Instant, least: Option<Duration>) -> Delivered {
+        let mut delivered = Delivered::default();
+        while let Some(first) = self.runs.front().copied() {
+            if !una.after(first.start) {
+                break;
+            }
+            let part = una.since(first.start).min(first.length);
+            if first.fate != RunFate::Sacked {
+                self.delivered(&first, una.earlier(first.end()), now, least, &mut delivered);
+                delivered.bytes = delivered.bytes.saturating_add(part);
+            }
+            self.count(first.fate, part, false);
+            if part == first.length {
+                self.runs.pop_front();
+            } else if let Some(first) = self.runs.front_mut() {
+                first.start = una;
+                first.length = first.length.saturating_sub(part);
+            }
+        }
+        delivered
+    }
+
+    /// SACK reports `left..right`, which lies between the cumulative acknowledgment and what was sent last.
+    pub(super) fn sack(
+        &mut self,
+        left: SeqNum,
+        right: SeqNum,
+        now: Instant,
+        least: Option<Duration>,
+    ) -> Delivered {
+        let mut delivered = Delivered::default();
+        let mut at = self.runs.partition_point(|run| !run.end().after(left));
+        while let Some(run) = self.runs.get(at).copied() {
+            if !run.start.before(right) {
+                break;
+            }
+            if run.fate != RunFate::Sacked {
+                if run.start.before(left) {
+                    // What is left of the block comes next.
+                    self.split(at, left);
+                } else if run.end().after(right) {
+                    if self.split(at, right) {
+                        continue;
+                    }
+                } else {
+                    self.count(run.fate, run.length, false);
+                    self.count(RunFate::Sacked, run.length, true);
+                    if let Some(run) = self.runs.get_mut(at) {
+                        run.fate = RunFate::Sacked;
+                    }
+                    self.delivered(&run, run.end(), now, least, &mut delivered);
+                    delivered.bytes = delivered.bytes.saturating_add(run.length);
+                }
+            }
+            at = at.saturating_add(1);
+        }
+        delivered
+    }
+
+    /// RFC 8985 section 6.2, steps 1 to 3: the measurement, the latest delivery, reordering.
+    fn delivered(
+        &mut self,
+        run: &Run,
+        end: SeqNum,
+        now: Instant,
+        least: Option<Duration>,
+        delivered: &mut Delivered,
+    ) {
+        let rtt = now.since(run.sent);
+        if run.resent {
+            // "If the segment was retransmitted ... RTT less than the minimum: the acknowledgment is of the original".
+            if least.is_none_or(|least| rtt < least) {
+                return;
+            }
+        } else {
+            delivered.rtt = Some(rtt);
+            self.reordered |= self.latest.is_some() && end.before(self.highest);
+        }
+        if self.latest.is_none() || end.after(self.highest) {
+            self.highest = end;
+        }
+        if self.latest.is_none_or(|latest| sent_after(run.sent, end, latest.sent, latest.end)) {
+            self.latest = Some(Latest { sent: run.sent, end, rtt });
+        }
+    }
+
+    /// RFC 8985 section 6.2, step 5: what was sent before the latest delivery, by more than the reordering window, is lost.
+    pub(super) fn detect(
+        &mut self,
+        now: Instant,
+        least: Option<Duration>,
+        recovering: bool,
+        mss: u32,
+    ) -> Detected {
+        let mut detected = Detected::default();
+        let (Some(latest), false) = (self.latest, self.sacked == 0 && !recovering) else { return detected };
+        // Section 6.2, step 4: no window at all where nothing was ever reordered and three segments have been reported.
+        let window = if !self.reordered && (recovering || self.sacked > mss.saturating_mul(2)) {
+            Duration::ZERO
+        } else {
+            Duration::from_micros(least.unwrap_or_default().micros() / 4)
+        };
+        let (mut in_flight, mut lost) = (self.in_flight, self.lost);
+        for run in &mut self.runs {
+            if run.fate != RunFate::InFlight || !sent_after(latest.sent, latest.end, run.sent, run.end()) {
+                continue;
+            }
+            let due = run.sent + latest.rtt + window;
+            if due <= now || window == Duration::ZERO {
+                run.fate = RunFate::Lost;
+                in_flight = in_flight.saturating_sub(run.length);
+                lost = lost.saturating_add(run.length);
+                detected.lost = true;
+            } else {
+                detected.again = Some(detected.again.map_or(due, |again| again.max(due)));
+            }
+        }
+        (self.in_flight, self.lost) = (in_flight, lost);
+        detected
+    }
+
+    /// Without SACK: the first `length` bytes are lost (RFC 6582 section 3.2).
+    pub(super) fn lose_first(&mut self, length: u32) {
+        let Some(first) = self.runs.front().copied() else { return };
+        if first.fate != RunFate::InFlight {
+            return;
+        }
+        if first.length > length {
+            self.split(0, first.start.plus(length));
+        }
+        if let Some(first) = self.runs.front_mut() {
+            first.fate = RunFate::Lost;
+            let length = first.length;
+            self.count(RunFate::InFlight, length, false);
+            self.count(RunFate::Lost, length, true);
+        }
+    }
+
+    /// The timer has expired: nothing that is not reported has arrived. A first run that is reported and yet not
+    /// acknowledged tells that the peer has forgotten its reports (RFC 2018 section 8).
+    pub(super) fn lose_all(&mut self) {
+        let forgotten = self.runs.front().is_some_and(|first| first.fate == RunFate::Sacked);
+        for run in &mut self.runs {
+            if run.fate != RunFate::Sacked || forgotten {
+                run.fate = RunFate::Lost;
+            }
+        }
+        if forgotten {
+            self.sacked = 0;
+        }
+        self.lost = self
+            .runs
+            .iter()
+            .filter(|run| run.fate == RunFate::Lost)
+            .fold(0, |sum, run| sum.saturating_add(run.length));
+        self.in_flight = 0;
+    }
+
+    /// The first run to be sent again: its start and its length.
+    pub(super) fn next_lost(&self) -> Option<(SeqNum, u32)> {
+        if self.lost == 0 {
+            return None;
+        }
+        self.runs.iter().find(|run| run.fate == RunFate::Lost).map(|run| (run.start, run.length))
+    }
+
+    /// The first `length` bytes of the lost run at `start` have been sent again.
+    pub(super) fn resent(&mut self, start: SeqNum, length: u32, now: Instant) {
+        let at = self.runs.partition_point(|run| run.start.before(start));
+        let Some(run) = self.runs.get(at).copied() else { return };
+        if run.length > length {
+            self.split(at, start.plus(length));
+        }
+        if let Some(run) = self.runs.get_mut(at) {
+            let (fate, length) = (run.fate, run.length);
+            (run.fate, run.sent, run.resent) = (RunFate::InFlight, now, true);
+            self.count(fate, length, false);
+            self.count(RunFate::InFlight, length, true);
+        }
+    }
+
+    /// Cuts a run in two at `middle`, where there is room.
+    fn split(&mut self, at: usize, middle: SeqNum) -> bool {
+        if self.runs.len() >= RUNS {
+            return false;
+        }
+        let Some(run) = self.runs.get_mut(at) else { return false };
+        let first = middle.since(run.start);
+        let second = Run { start: middle, length: run.length.saturating_sub(first), ..*run };
+        run.length = first;
+        self.runs.insert(at.saturating_add(1), second);
+        true
+    }
+
+    fn count(&mut self, fate: RunFate, bytes: u32, add: bool) {
+        let sum = match fate {
+            RunFate::InFlight => &mut self.in_flight,
+            RunFate::Sacked => &mut self.sacked,
+            RunFate::Lost => &mut self.lost,
+        };
+        *sum = if add { sum.saturating_add(bytes) } else { sum.saturating_sub(bytes) };
+    }
+}
+
+/// RFC 8985 section 6.2: `RACK_sent_after`.
+fn sent_after(sent: Instant, end: SeqNum, other_sent: Instant, other_end: SeqNum) -> bool {
+    sent > other_sent || (sent == other_sent && end.after(other_end))
+}

@@ -1,0 +1,81 @@
+//! What a peer must not be able to guess: initial sequence numbers, the start of the timestamp clock, and where in the
+//! hash table a connection lies.
+
+use super::demux::Tuple;
+use super::seq::SeqNum;
+use crate::Instant;
+use crate::random::Random;
+use crate::siphash;
+
+/// Keys made at boot, one a purpose.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    sequence: siphash::Key,
+    timestamps: siphash::Key,
+    demux: siphash::Key,
+}
+
+impl Secrets {
+    pub(super) fn new(seed: &[u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        Self { sequence: random.key(), timestamps: random.key(), demux: random.key() }
+    }
+
+    /// RFC 6528 section 3: "ISN = M + F(localip, localport, remoteip, remoteport, secretkey)", M a clock that ticks
+    /// every 4 microseconds.
+    pub(super) fn initial_sequence(&self, tuple: &Tuple, now: Instant) -> SeqNum {
+        SeqNum::new(half(self.sequence.hash(tuple.bytes().as_slice()))).plus(low(now.micros() / 4))
+    }
+
+    /// RFC 7323 section 5.4: "a random offset may be added to the timestamp clock on a per-connection basis".
+    pub(super) fn timestamp_offset(&self, tuple: &Tuple) -> u32 {
+        half(self.timestamps.hash(tuple.bytes().as_slice()))
+    }
+
+    pub(super) fn bucket(&self, tuple: &Tuple) -> u32 {
+        half(self.demux.hash(tuple.bytes().as_slice()))
+    }
+}
+
+/// The timestamp clock's time, before its offset: milliseconds, modulo 2^32 (RFC 7323 section 5.4: 1 ms to 1 s a tick).
+pub(super) fn timestamp_clock(now: Instant) -> u32 {
+    low(now.micros() / 1_000)
+}
+
+fn half(hash: u64) -> u32 {
+    low(hash >> 32)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+fn low(word: u64) -> u32 {
+    word as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{IpAddr, Ipv4Addr};
+
+    fn tuple(port: u16) -> Tuple {
+        let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let remote = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+        Tuple { local, local_port: 80, remote, remote_port: port }
+    }
+
+    #[test]
+    fn sequence_numbers_move_with_the_clock_and_differ_between_connections_and_keys() {
+        let secrets = Secrets::new(&[7; 32]);
+        let first = secrets.initial_sequence(&tuple(1), Instant::ZERO);
+        assert_eq!(secrets.initial_sequence(&tuple(1), Instant::from_micros(4_000)).since(first), 1_000);
+        assert_ne!(secrets.initial_sequence(&tuple(2), Instant::ZERO), first);
+        assert_ne!(Secrets::new(&[8; 32]).initial_sequence(&tuple(1), Instant::ZERO), first);
+        assert_ne!(secrets.timestamp_offset(&tuple(1)), secrets.bucket(&tuple(1)));
+    }
+
+    #[test]
+    fn the_clock_survives_years() {
+        // 50 days are more than 2^32 milliseconds: the clock wraps and goes on.
+        let fifty_days = Instant::from_micros(50 * 86_400 * 1_000_000);
+        assert_eq!(timestamp_clock(fifty_days), 25_032_704);
+    }
+}

@@ -1,0 +1,175 @@
+//! LISTEN and SYN-RECEIVED (RFC 9293 sections 3.10.7.2 and 3.10.7.4).
+
+use super::congestion::Congestion;
+use super::connection::{Clock, Core};
+use super::options::{Agreed, path_mss};
+use super::recv::Receive;
+use super::rtt::Rtt;
+use super::send::Send;
+use super::seq::SeqNum;
+use super::shared::Context;
+use crate::egress::Egress;
+use crate::wire::tcp::{Flags, Options, Segment, Timestamps};
+use crate::{Duration, Instant};
+
+/// How often a SYN-ACK is sent again, at 1, 2, 4, 8 and 16 seconds.
+const RETRIES: u8 = 5;
+
+/// A connection whose SYN has been answered.
+#[derive(Debug)]
+pub(super) struct HalfOpen {
+    iss: SeqNum,
+    irs: SeqNum,
+    agreed: Agreed,
+    clock: Clock,
+    /// When the SYN-ACK was sent first.
+    sent: Instant,
+    retries: u8,
+    pub(super) deadline: Instant,
+}
+
+/// What a segment is to a half-open connection.
+pub(super) enum Handshake {
+    /// Nothing.
+    Ignored,
+    /// It belongs to no connection that can be: a reset is due.
+    Refused,
+    /// The peer wants it no more.
+    Reset,
+    /// The SYN has come again.
+    Again,
+    /// It completes the handshake.
+    Completed,
+}
+
+impl HalfOpen {
+    /// By the peer's SYN. Our numbers start no earlier than at `floor`.
+    pub(super) fn new<E: Egress + ?Sized>(
+        segment: &Segment<'_>,
+        floor: Option<SeqNum>,
+        context: &Context<'_, E>,
+    ) -> Self {
+        let (now, tuple) = (context.now, &context.tuple);
+        let secrets = &context.shared.secrets;
+        let iss = secrets.initial_sequence(tuple, now);
+        let recent = segment.options.timestamps.map_or(0, |timestamps| timestamps.value);
+        Self {
+            iss: floor.map_or(iss, |floor| iss.later(floor)),
+            irs: SeqNum::new(segment.header.sequence),
+            agreed: Agreed::from_syn(tuple.remote, &segment.options, context.shared.limits.receive),
+            clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
+            sent: now,
+            retries: 0,
+            deadline: now + Duration::from_secs(1),
+        }
+    }
+
+    /// Whether an ICMP error that quotes `sequence` is about our SYN-ACK.
+    pub(super) fn quotes(&self, sequence: SeqNum) -> bool {
+        sequence == self.iss
+    }
+
+    fn window<E: ?Sized>(context: &Context<'_, E>) -> u16 {
+        // RFC 7323 section 2.2: "The window field in a segment where the SYN bit is set MUST NOT be scaled".
+        u16::try_from(context.shared.limits.receive).unwrap_or(u16::MAX)
+    }
+
+    /// Sends the SYN-ACK. Where it is lost, or the device full, the timer or the peer's next SYN calls for it again.
+    pub(super) fn answer<E: Egress + ?Sized>(&self, context: &mut Context<'_, E>) {
+        let agreed = &self.agreed;
+        let path = context.egress.path(context.tuple.remote);
+        let options = Options {
+            maximum_segment_size: Some(path_mss(context.tuple.remote, &path)),
+            window_scale: agreed.scaling.then_some(agreed.receive_shift),
+            sack_permitted: agreed.sack,
+            timestamps: agreed
+                .timestamps
+                .then(|| Timestamps { value: self.clock.value(context.now), echo: self.clock.recent }),
+            ..Options::default()
+        };
+        let flags = Flags::SYN.with(Flags::ACK);
+        let window = Self::window(context);
+        let _ = context.reply(flags, self.iss.get(), self.irs.plus(1).get(), window, &options);
+    }
+
+    /// The timer: sends the SYN-ACK again, or says that it was the last time.
+    pub(super) fn timer<E: Egress + ?Sized>(&mut self, context: &mut Context<'_, E>) -> bool {
+        if self.deadline > context.now {
+            return true;
+        }
+        if self.retries >= RETRIES {
+            return false;
+        }
+        self.retries = self.retries.saturating_add(1);
+        self.deadline = context.now + Duration::from_secs(1 << self.retries);
+        self.answer(context);
+        true
+    }
+
+    /// RFC 9293 section 3.10.7.4 for SYN-RECEIVED.
+    pub(super) fn arrives<E: Egress + ?Sized>(
+        &mut self,
+        segment: &Segment<'_>,
+        context: &mut Context<'_, E>,
+    ) -> Handshake {
+        let header = &segment.header;
+        let (flags, sequence) = (header.flags, SeqNum::new(header.sequence));
+        let next = self.irs.plus(1);
+        if flags.has(Flags::RST) {
+            return if sequence == next { Handshake::Reset } else { Handshake::Ignored };
+        }
+        if flags.has(Flags::SYN) {
+            if sequence == self.irs && !flags.has(Flags::ACK) {
+                // The same SYN again, or one from a peer that has started anew with the same number.
+                self.clock.recent = segment.options.timestamps.map_or(self.clock.recent, |at| at.value);
+                return Handshake::Again;
+            }
+            return Handshake::Ignored;
+        }
+        if !flags.has(Flags::ACK) {
+            return Handshake::Ignored;
+        }
+        let old = segment.options.timestamps.is_some_and(|timestamps| {
+            self.agreed.timestamps && self.clock.is_old(timestamps.value, context.now)
+        });
+        if old {
+            context.shared.counters.tcp_paws.count();
+            return Handshake::Again;
+        }
+        let length = super::connection::segment_length(segment);
+        if !Receive::new(next, u32::from(Self::window(context))).acceptable(sequence, length) {
+            context.shared.counters.tcp_out_of_window.count();
+            return Handshake::Again;
+        }
+        // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED state ... If the segment acknowledgment is not
+        // acceptable, form a reset segment <SEQ=SEG.ACK><CTL=RST>".
+        if header.acknowledgment != self.iss.plus(1).get() {
+            context.shared.counters.tcp_ack_unacceptable.count();
+            return Handshake::Refused;
+        }
+        Handshake::Completed
+    }
+
+    /// The connection that the handshake has made.
+    pub(super) fn establish<E: Egress + ?Sized>(
+        self,
+        segment: &Segment<'_>,
+        context: &Context<'_, E>,
+    ) -> Core {
+        let now = context.now;
+        let mut rtt = Rtt::new();
+        if self.retries == 0 {
+            rtt.measured(now.since(self.sent));
+        }
+        let path = context.egress.path(context.tuple.remote);
+        let options = if self.agreed.timestamps { 12 } else { 0 };
+        let mss = self.agreed.peer_mss.min(path_mss(context.tuple.remote, &path)).saturating_sub(options);
+        let congestion = Congestion::new(u32::from(mss), self.retries > 0);
+        let mut send = Send::new(self.iss.plus(1), congestion, rtt, now);
+        let header = &segment.header;
+        let window = u32::from(header.window) << self.agreed.send_shift;
+        send.first_window(SeqNum::new(header.sequence), SeqNum::new(header.acknowledgment), window);
+        let receive = Receive::new(self.irs.plus(1), u32::from(Self::window(context)));
+        Core::new(self.agreed, self.clock, send, receive)
+    }
+}

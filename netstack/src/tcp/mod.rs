@@ -1,0 +1,425 @@
+//! TCP for servers (RFC 9293, passive open): segments in, segments out, and a [`Service`] that sees streams.
+//!
+//! - A segment finds its connection by a keyed hash ([`demux`]), then meets the checks of RFC 9293 section 3.10.7.4 as RFC
+//!   5961 and 7323 sharpen them ([`connection`]); data in order is shown to the service where it lies in the frame,
+//!   all other data waits in a bounded buffer ([`assembly`]).
+//! - What the service queues is kept as a list of slices until it is acknowledged ([`queue`]), so there is no send buffer.
+//!   The scoreboard ([`flight`]) says what is under way, [`congestion`] how much may be, [`output`] sends.
+//! - SYN-RECEIVED ([`listener`]) and TIME-WAIT ([`time_wait`]) have small tables of their own.
+//! - Timers lie in wheels ([`timers`]). Nothing here walks over all connections, [`Tcp::stop`] apart.
+//!
+//! An idle connection is a [`connection::Core`] and what its service keeps; the rest is lent to it while it is busy.
+
+mod assembly;
+mod congestion;
+mod connection;
+mod counters;
+mod demux;
+mod flight;
+mod isn;
+mod limits;
+mod listener;
+mod options;
+mod output;
+mod queue;
+mod recovery;
+mod recv;
+mod rtt;
+mod send;
+mod seq;
+mod shared;
+mod states;
+mod stream;
+mod time_wait;
+mod timers;
+
+pub use counters::Counters;
+pub use limits::Limits;
+
+use crate::Instant;
+use crate::egress::{Egress, SendError, Unreachable};
+use crate::service::Service;
+use crate::wire::tcp::{Flags, Segment};
+use alloc::collections::VecDeque;
+use connection::{Connection, Core, ends};
+use core::net::IpAddr;
+use demux::{Table, Tuple};
+use listener::{HalfOpen, Handshake};
+use seq::SeqNum;
+use shared::{Context, Shared};
+use states::Fate;
+use time_wait::{Disposition, TimeWait};
+use timers::Wheel;
+
+/// All connections of a stack.
+#[derive(Debug)]
+pub struct Tcp<S: Service> {
+    shared: Shared,
+    half_open: Table<HalfOpen>,
+    half_open_timers: Wheel,
+    connections: Table<Connection<S::Connection>>,
+    timers: Wheel,
+    time_wait: Table<TimeWait>,
+    /// Connections that met a full device, each once.
+    waiting: VecDeque<u32>,
+    stopping: bool,
+}
+
+impl<S: Service> Tcp<S> {
+    /// No connections yet. `seed` is fresh entropy.
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self::with_limits(seed, Limits::default())
+    }
+
+    /// The same with budgets of one's own.
+    pub fn with_limits(seed: [u8; 32], limits: Limits) -> Self {
+        Self {
+            shared: Shared::new(&seed, limits),
+            half_open: Table::new(),
+            half_open_timers: Wheel::new(),
+            connections: Table::new(),
+            timers: Wheel::new(),
+            time_wait: Table::new(),
+            waiting: VecDeque::new(),
+            stopping: false,
+        }
+    }
+
+    /// Takes a whole TCP segment whose checksum has been verified.
+    pub fn receive<E: Egress + ?Sized>(
+        &mut self,
+        local: IpAddr,
+        remote: IpAddr,
+        segment: &[u8],
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let Ok(segment) = Segment::parse(segment) else {
+            self.shared.counters.tcp_malformed.count();
+            return;
+        };
+        let (local_port, remote_port) = (segment.header.destination, segment.header.source);
+        let tuple = Tuple { local, local_port, remote, remote_port };
+        if local == remote && local_port == remote_port {
+            self.shared.counters.tcp_land.count();
+            return;
+        }
+        let hash = self.shared.secrets.bucket(&tuple);
+        if let Some(at) = self.connections.find(hash, &tuple) {
+            self.connections.touch(at);
+            self.step(at, now, service, egress, |connection, service, context| {
+                connection.arrives(&segment, service, context)
+            });
+            return;
+        }
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        if let Some(at) = self.half_open.find(hash, &tuple) {
+            self.handshake(at, hash, &segment, tuple, now, service, egress);
+            return;
+        }
+        let mut floor = None;
+        if let Some(at) = self.time_wait.find(hash, &tuple) {
+            let Some(entry) = self.time_wait.get_mut(at) else { return };
+            match entry.value.arrives(&segment, &mut context) {
+                Disposition::Ignored => return,
+                Disposition::Again => {
+                    entry.value.until = now + self.shared.limits.time_wait_span;
+                    self.time_wait.touch(at);
+                    return;
+                }
+                Disposition::Reuse(from) => {
+                    self.time_wait.remove(at);
+                    floor = Some(from);
+                }
+            }
+        }
+        self.listen(hash, tuple, &segment, floor, now, service, egress);
+    }
+
+    /// Takes an ICMP error about a packet of ours; `quoted` is the packet's TCP header, 8 bytes of it at least.
+    ///
+    /// RFC 5927: only an error that quotes a number in flight is heeded; and RFC 9293 section 3.9.2.2 lets none of them end
+    /// a synchronized connection.
+    #[expect(clippy::too_many_arguments, reason = "what an ICMP error consists of, and the seams")]
+    pub fn unreachable<E: Egress + ?Sized>(
+        &mut self,
+        local: IpAddr,
+        remote: IpAddr,
+        quoted: &[u8],
+        error: Unreachable,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let Some(&[l0, l1, r0, r1, s0, s1, s2, s3]) = quoted.first_chunk::<8>() else {
+            self.shared.counters.tcp_unreachable_ignored.count();
+            return;
+        };
+        let (local_port, remote_port) = (u16::from_be_bytes([l0, l1]), u16::from_be_bytes([r0, r1]));
+        let sequence = SeqNum::new(u32::from_be_bytes([s0, s1, s2, s3]));
+        let tuple = Tuple { local, local_port, remote, remote_port };
+        let hash = self.shared.secrets.bucket(&tuple);
+        if let Some(at) = self.connections.find(hash, &tuple) {
+            self.step(at, now, service, egress, |connection, _, context| {
+                connection.core.unreachable(sequence, error, context);
+                Fate::Lives
+            });
+        } else if let Some(at) = self.half_open.find(hash, &tuple)
+            && self.half_open.get(at).is_some_and(|entry| entry.value.quotes(sequence))
+        {
+            self.shared.counters.tcp_unreachable.count();
+            if matches!(error, Unreachable::Protocol | Unreachable::Port | Unreachable::Prohibited) {
+                self.shared.counters.tcp_half_open_reset.count();
+                self.forget_half_open(at);
+            }
+        } else {
+            self.shared.counters.tcp_unreachable_ignored.count();
+        }
+    }
+
+    /// Does what is due, and goes on with the connections that met a full device.
+    pub fn poll<E: Egress + ?Sized>(&mut self, now: Instant, service: &mut S, egress: &mut E) {
+        // Each once: who meets a full device again is at the end of the queue, and so is everybody after it.
+        for _ in 0..self.waiting.len() {
+            let Some(at) = self.waiting.pop_front() else { break };
+            if let Some(entry) = self.connections.get_mut(at) {
+                entry.value.core.waiting = false;
+            }
+            self.step(at, now, service, egress, |_, _, _| Fate::Lives);
+            if self.connections.get(at).is_some_and(|entry| entry.value.core.waiting) {
+                // It has joined the queue again at the end; it keeps its place.
+                if let Some(last) = self.waiting.pop_back() {
+                    self.waiting.push_front(last);
+                }
+                break;
+            }
+        }
+        while let Some(at) = self.timers.expired(now) {
+            self.step(at, now, service, egress, |connection, service, context| {
+                connection.timer(service, context)
+            });
+        }
+        while let Some(at) = self.half_open_timers.expired(now) {
+            self.half_open_timer(at, now, egress);
+        }
+        while let Some(at) = self.time_wait.oldest() {
+            if self.time_wait.get(at).is_none_or(|entry| entry.value.until > now) {
+                break;
+            }
+            self.time_wait.remove(at);
+        }
+    }
+
+    /// When to poll at the latest. A device that has room again is a reason to poll, too.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let oldest = self.time_wait.oldest().and_then(|at| self.time_wait.get(at));
+        let time_wait = oldest.map(|entry| entry.value.until);
+        [self.timers.next(), self.half_open_timers.next(), time_wait].into_iter().flatten().min()
+    }
+
+    /// Takes no more connections, and lets the service finish those that there are.
+    pub fn stop<E: Egress + ?Sized>(&mut self, now: Instant, service: &mut S, egress: &mut E) {
+        self.stopping = true;
+        while let Some(at) = self.half_open.oldest() {
+            self.forget_half_open(at);
+        }
+        for at in 0..self.connections.end() {
+            self.step(at, now, service, egress, |connection, service, context| {
+                connection.stopping(service, now, context.shared);
+                Fate::Lives
+            });
+        }
+    }
+
+    /// Whether nothing is left, TIME-WAIT apart.
+    pub fn is_empty(&self) -> bool {
+        self.connections.len() == 0 && self.half_open.len() == 0
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// How many connections stand in each table: half-open, established, TIME-WAIT.
+    pub fn lengths(&self) -> (usize, usize, usize) {
+        (self.half_open.len(), self.connections.len(), self.time_wait.len())
+    }
+
+    /// One step of one connection, then what it has to send, then what has become of it.
+    fn step<E: Egress + ?Sized>(
+        &mut self,
+        at: u32,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+        step: impl FnOnce(&mut Connection<S::Connection>, &mut S, &mut Context<'_, E>) -> Fate,
+    ) {
+        let Some(entry) = self.connections.get_mut(at) else { return };
+        let tuple = entry.tuple;
+        let connection = &mut entry.value;
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        let mut fate = step(connection, service, &mut context);
+        if connection.core.reset && fate == Fate::Lives {
+            output::reset(&connection.core, &mut context);
+            fate = Fate::Closed;
+        }
+        if fate != Fate::Closed && output::output(&mut connection.core, &mut context) == Err(SendError::Full)
+        {
+            self.shared.counters.tcp_device_full.count();
+            if !core::mem::replace(&mut connection.core.waiting, true) {
+                self.waiting.push_back(at);
+            }
+        }
+        if fate == Fate::Lives {
+            if let Some(deadline) = connection.core.next_deadline() {
+                self.timers.arm(at, deadline);
+            }
+        } else {
+            self.finish(at, fate, now, service);
+        }
+    }
+
+    /// A connection is over.
+    fn finish(&mut self, at: u32, fate: Fate, now: Instant, service: &mut S) {
+        self.timers.disarm(at);
+        let Some((tuple, mut connection)) = self.connections.remove(at) else { return };
+        let core = &mut connection.core;
+        if core.waiting {
+            // An index is used again, and its next owner must not find itself in the queue.
+            self.waiting.retain(|other| *other != at);
+        }
+        core.receive.release(&mut self.shared.budget);
+        if let Some(busy) = core.send.busy.take() {
+            self.shared.pool.give(busy);
+        }
+        if fate == Fate::TimeWait {
+            self.rest(tuple, &connection.core, now);
+        }
+        service.closed(connection.service);
+    }
+
+    /// Into TIME-WAIT; when there are too many, the oldest goes.
+    fn rest(&mut self, tuple: Tuple, core: &Core, now: Instant) {
+        if self.time_wait.len() >= self.shared.limits.time_wait
+            && let Some(oldest) = self.time_wait.oldest()
+        {
+            self.shared.counters.tcp_time_wait_evicted.count();
+            self.time_wait.remove(oldest);
+        }
+        let until = now + self.shared.limits.time_wait_span;
+        let hash = self.shared.secrets.bucket(&tuple);
+        self.time_wait.insert(hash, tuple, TimeWait::new(core, until));
+    }
+
+    /// A segment that belongs to no connection: LISTEN, or CLOSED.
+    #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
+    fn listen<E: Egress + ?Sized>(
+        &mut self,
+        hash: u32,
+        tuple: Tuple,
+        segment: &Segment<'_>,
+        floor: Option<SeqNum>,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let limits = self.shared.limits;
+        let flags = segment.header.flags;
+        let listens = !self.stopping && service.listens(tuple.local_port);
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        if !listens {
+            context.shared.counters.tcp_no_connection.count();
+            context.reset_for(segment);
+            return;
+        }
+        // RFC 9293 section 3.10.7.2: "first, check for a RST ... second, check for an ACK ... third, check for a SYN".
+        if flags.has(Flags::RST) || flags.has(Flags::ACK) {
+            context.shared.counters.tcp_no_connection.count();
+            context.reset_for(segment);
+            return;
+        }
+        if !flags.has(Flags::SYN) || flags.has(Flags::FIN) {
+            context.shared.counters.tcp_not_a_syn.count();
+            return;
+        }
+        if self.connections.len() >= limits.connections {
+            // RFC 9293 has no way to say "later": a reset would say "never", silence makes the peer try again.
+            context.shared.counters.tcp_connections_full.count();
+            return;
+        }
+        let half_open = HalfOpen::new(segment, floor, &context);
+        half_open.answer(&mut context);
+        if self.half_open.len() >= limits.half_open
+            && let Some(oldest) = self.half_open.oldest()
+        {
+            self.shared.counters.tcp_half_open_evicted.count();
+            self.forget_half_open(oldest);
+        }
+        let deadline = half_open.deadline;
+        let at = self.half_open.insert(hash, tuple, half_open);
+        self.half_open_timers.arm(at, deadline);
+    }
+
+    /// A segment for a half-open connection.
+    #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
+    fn handshake<E: Egress + ?Sized>(
+        &mut self,
+        at: u32,
+        hash: u32,
+        segment: &Segment<'_>,
+        tuple: Tuple,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let Some(entry) = self.half_open.get_mut(at) else { return };
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        match entry.value.arrives(segment, &mut context) {
+            Handshake::Ignored => (),
+            Handshake::Again => entry.value.answer(&mut context),
+            Handshake::Refused => context.reset_for(segment),
+            Handshake::Reset => {
+                context.shared.counters.tcp_half_open_reset.count();
+                self.forget_half_open(at);
+            }
+            Handshake::Completed => {
+                if self.connections.len() >= context.shared.limits.connections {
+                    context.shared.counters.tcp_handshake_refused.count();
+                    context.reset_for(segment);
+                    self.forget_half_open(at);
+                    return;
+                }
+                let Some(half_open) = self.forget_half_open(at) else { return };
+                let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
+                let mut core = half_open.establish(segment, &context);
+                self.shared.counters.tcp_established.count();
+                let (peer, local) = ends(&tuple);
+                let connection = service.accept(peer, local, &mut core.handle(now, &mut self.shared));
+                let at = self.connections.insert(hash, tuple, Connection { core, service: connection });
+                // The segment that completes the handshake may carry the request already.
+                self.step(at, now, service, egress, |connection, service, context| {
+                    connection.arrives(segment, service, context)
+                });
+            }
+        }
+    }
+
+    fn half_open_timer<E: Egress + ?Sized>(&mut self, at: u32, now: Instant, egress: &mut E) {
+        let Some(entry) = self.half_open.get_mut(at) else { return };
+        let mut context = Context { tuple: entry.tuple, now, shared: &mut self.shared, egress };
+        if entry.value.timer(&mut context) {
+            let deadline = entry.value.deadline;
+            self.half_open_timers.arm(at, deadline);
+        } else {
+            self.shared.counters.tcp_half_open_timeout.count();
+            self.forget_half_open(at);
+        }
+    }
+
+    fn forget_half_open(&mut self, at: u32) -> Option<HalfOpen> {
+        self.half_open_timers.disarm(at);
+        self.half_open.remove(at).map(|(_, half_open)| half_open)
+    }
+}

@@ -1,0 +1,339 @@
+//! What goes out: data, retransmissions, probes, acknowledgments, and the timers that stand behind them.
+
+use super::connection::Core;
+use super::options;
+use super::recovery::Phase;
+use super::send::Timer;
+use super::seq::SeqNum;
+use super::shared::Context;
+use super::states::Fate;
+use crate::Instant;
+use crate::egress::{Egress, SendError};
+use crate::wire::tcp::{Flags, HEADER, Header, Options, SackBlocks, Timestamps};
+
+/// Sequence numbers to send together.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: SeqNum,
+    /// At least 1. What is beyond the queue is the FIN.
+    length: u32,
+    /// They have been sent before.
+    again: bool,
+}
+
+/// The bounds of a segment on this path, for this connection, now.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    options: Options,
+    /// Bytes of data in a segment on the wire.
+    segment: u32,
+    /// Bytes of data in a segment as it is handed down.
+    packet: u32,
+    path_mss: u16,
+}
+
+/// The largest segment on the path, by its MTU.
+pub(super) fn path_mss<E: Egress + ?Sized>(context: &Context<'_, E>) -> u16 {
+    let remote = context.tuple.remote;
+    options::path_mss(remote, &context.egress.path(remote))
+}
+
+/// Bytes of data in a full segment.
+pub(super) fn segment_size<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> u16 {
+    let options = current_options(core, context.now).length();
+    let options = u16::try_from(options).unwrap_or_default();
+    core.agreed.peer_mss.min(path_mss(context)).saturating_sub(options).max(1)
+}
+
+fn current_options(core: &Core, now: Instant) -> Options {
+    let mut sack = SackBlocks::default();
+    if core.agreed.sack {
+        core.receive.sack(&mut sack);
+    }
+    let timestamps =
+        core.agreed.timestamps.then(|| Timestamps { value: core.clock.value(now), echo: core.clock.recent });
+    Options { timestamps, sack, ..Options::default() }
+}
+
+fn bounds<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> Bounds {
+    let remote = context.tuple.remote;
+    let path = context.egress.path(remote);
+    let path_mss = options::path_mss(remote, &path);
+    let options = current_options(core, context.now);
+    let length = u32::try_from(options.length()).unwrap_or_default();
+    let segment = u32::from(core.agreed.peer_mss.min(path_mss)).saturating_sub(length).max(1);
+    let headers = length.saturating_add(u32::from(options::ip_header(remote))).saturating_add(HEADER as u32);
+    let packet = path.gso.map_or(segment, |most| {
+        let most = most.saturating_sub(headers);
+        whole_segments(most, segment).max(segment)
+    });
+    Bounds { options, segment, packet, path_mss }
+}
+
+/// `bytes` less what does not fill a segment.
+fn whole_segments(bytes: u32, segment: u32) -> u32 {
+    bytes.saturating_sub(bytes.checked_rem(segment).unwrap_or(0))
+}
+
+/// Sends what may be sent, and what is owed. `Full` says that the device has no room: there is more to do.
+pub(super) fn output<E>(core: &mut Core, context: &mut Context<'_, E>) -> Result<(), SendError>
+where
+    E: Egress + ?Sized,
+{
+    // A FIN needs a scoreboard too.
+    if core.send.closing && core.state.sends() {
+        core.send.busy.get_or_insert_with(|| context.shared.pool.take());
+    }
+    if core.send.busy.is_some() {
+        restart(core, context);
+        loop {
+            let bounds = bounds(core, context);
+            let Some(run) = next_run(core, &bounds) else { break };
+            transmit(core, context, &bounds, run)?;
+        }
+        set_timer(core, context.now);
+        release(core, context);
+    }
+    if core.receive.ack == super::recv::Ack::Now { acknowledge(core, context) } else { Ok(()) }
+}
+
+/// RFC 5681 section 4.1.
+fn restart<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
+    let idle = core.send.outstanding() == 0 && core.send.unsent() > 0;
+    if idle && context.now.since(core.send.last_sent) > core.send.rtt.timeout() {
+        let segment = u32::from(segment_size(core, context));
+        core.send.congestion.restart(segment);
+    }
+}
+
+/// An idle connection keeps no busy state.
+fn release<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
+    let pending = core.send.closing && core.state.sends();
+    if core.send.queued() == 0
+        && core.send.outstanding() == 0
+        && !pending
+        && let Some(busy) = core.send.busy.take()
+    {
+        context.shared.pool.give(busy);
+    }
+}
+
+/// What the windows allow to be sent next: lost runs first, then new data, then the FIN.
+fn next_run(core: &mut Core, bounds: &Bounds) -> Option<Run> {
+    let closing = core.send.closing && core.state.sends();
+    let send = &mut core.send;
+    let busy = send.busy.as_ref()?;
+    let pipe = busy.flight.pipe();
+    let room = send.congestion.window().saturating_sub(pipe);
+    let segment = bounds.segment;
+    // In whole segments, and one at least where nothing else is under way.
+    let allowed = if pipe == 0 { room.max(segment) } else { room };
+    if let Some((start, length)) = busy.flight.next_lost() {
+        let in_window = send.window.saturating_sub(start.since(send.una));
+        let wanted = length.min(in_window).min(bounds.packet);
+        if wanted == 0 || (wanted > allowed && allowed < segment) {
+            return None;
+        }
+        let length = if wanted > allowed { whole_segments(allowed, segment) } else { wanted };
+        return Some(Run { start, length, again: true });
+    }
+    let (unsent, usable) = (send.unsent(), send.usable());
+    let start = send.nxt;
+    if unsent == 0 {
+        // The FIN alone. It is no load on the path.
+        return (closing && usable > 0).then_some(Run { start, length: 1, again: false });
+    }
+    let unsent = u32::try_from(unsent).unwrap_or(u32::MAX);
+    send.limited = allowed < usable.min(unsent);
+    let limit = unsent.min(usable).min(allowed);
+    if limit == unsent && limit <= bounds.packet {
+        // All that there is. RFC 9293 section 3.7.4 lets Nagle's algorithm be turned off: a response comes whole.
+        let fin = closing && usable > limit;
+        return Some(Run { start, length: limit.saturating_add(u32::from(fin)), again: false });
+    }
+    let limit = limit.min(bounds.packet);
+    if limit >= segment {
+        return Some(Run { start, length: whole_segments(limit, segment), again: false });
+    }
+    // RFC 9293 section 3.8.6.2.1 (3): "if at least a fraction Fs of the maximum window can be sent", Fs 1/2.
+    let by_window = usable <= allowed && limit > 0 && limit >= send.largest_window / 2;
+    by_window.then_some(Run { start, length: limit, again: false })
+}
+
+/// Sends a run, or as much of it as the device takes in one packet.
+fn transmit<E>(
+    core: &mut Core,
+    context: &mut Context<'_, E>,
+    bounds: &Bounds,
+    run: Run,
+) -> Result<(), SendError>
+where
+    E: Egress + ?Sized,
+{
+    let Some(busy) = core.send.busy.as_ref() else { return Ok(()) };
+    let offset = run.start.since(core.send.una) as usize;
+    let after = busy.queue.len().saturating_sub(offset);
+    let wanted = (run.length as usize).min(after);
+    let mut payload = busy.queue.slices(offset, wanted);
+    if wanted > 0 {
+        let fits = context.egress.fit(payload.as_slice()).min(payload.len());
+        if fits < wanted {
+            let fits = u32::try_from(fits).unwrap_or(u32::MAX);
+            let whole =
+                if fits > bounds.segment { whole_segments(fits, bounds.segment) } else { fits.max(1) };
+            payload.truncate(whole as usize);
+        }
+    }
+    let data = u32::try_from(payload.len()).unwrap_or_default();
+    let fin = run.length as usize > after && data as usize == after;
+    let length = data.saturating_add(u32::from(fin));
+    let shift = core.agreed.receive_shift;
+    let limit = context.shared.limits.receive;
+    let announcement = core.receive.announce(limit, core.peer_segment(bounds.path_mss), shift);
+    let header = Header {
+        source: context.tuple.local_port,
+        destination: context.tuple.remote_port,
+        sequence: run.start.get(),
+        acknowledgment: announcement.ack.get(),
+        // RFC 9293 section 3.9.1.2: the last segment of what is queued "MUST" have PSH.
+        flags: Flags::ACK.with_if(data > 0 && data as usize == after, Flags::PSH).with_if(fin, Flags::FIN),
+        window: announcement.field,
+        urgent: 0,
+    };
+    let mut header = header.emit(&bounds.options);
+    let gso = (data > bounds.segment).then(|| u16::try_from(bounds.segment).unwrap_or(u16::MAX));
+    let (local, remote) = (context.tuple.local, context.tuple.remote);
+    match context.egress.send(local, remote, header.bytes_mut(), payload.as_slice(), gso) {
+        Err(SendError::Full) => return Err(SendError::Full),
+        // RFC 9293 section 3.8.3: what did not go out is as good as lost, and the timer repairs it.
+        Ok(()) | Err(SendError::Unreachable) => (),
+    }
+    core.receive.announced(&announcement);
+    sent(core, context, Run { length, ..run }, fin);
+    Ok(())
+}
+
+/// Takes note of a run that has gone out.
+fn sent<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, run: Run, fin: bool) {
+    let now = context.now;
+    core.send.last_sent = now;
+    if let Some(busy) = core.send.busy.as_mut() {
+        if run.again {
+            context.shared.counters.tcp_retransmitted.count();
+            busy.flight.resent(run.start, run.length, now);
+        } else {
+            busy.flight.sent(run.start, run.length, now);
+        }
+        if let Phase::Recovery(reduction) = &mut busy.phase {
+            reduction.sent(run.length);
+        }
+    }
+    if !run.again {
+        core.send.nxt = core.send.nxt.plus(run.length);
+    }
+    if fin {
+        core.state = core.state.fin_sent();
+    }
+}
+
+/// An acknowledgment without data.
+fn acknowledge<E>(core: &mut Core, context: &mut Context<'_, E>) -> Result<(), SendError>
+where
+    E: Egress + ?Sized,
+{
+    let segment = core.peer_segment(path_mss(context));
+    let limit = context.shared.limits.receive;
+    let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
+    let options = current_options(core, context.now);
+    let sequence = core.send.nxt.get();
+    match context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options) {
+        Err(SendError::Full) => Err(SendError::Full),
+        Ok(()) | Err(SendError::Unreachable) => {
+            core.receive.announced(&announcement);
+            Ok(())
+        }
+    }
+}
+
+/// RFC 6298 section 5.1 and RFC 9293 section 3.8.6.1: something that is under way has a retransmission timer, something
+/// that waits for the peer's window has a persist timer, and nothing has both.
+fn set_timer(core: &mut Core, now: Instant) {
+    let pending = core.send.unsent() > 0 || (core.send.closing && core.state.sends());
+    let shut = core.send.window == 0;
+    let send = &mut core.send;
+    let Some(busy) = send.busy.as_mut() else { return };
+    let at = now + send.rtt.backed_off(busy.expirations);
+    let under_way = !busy.flight.is_empty();
+    busy.timer = match busy.timer {
+        Timer::Retransmit(at) if under_way && !shut => Timer::Retransmit(at),
+        _ if under_way && !shut => Timer::Retransmit(at),
+        Timer::Persist(at) if under_way || pending => Timer::Persist(at),
+        _ if under_way || pending => Timer::Persist(at),
+        _ => Timer::Off,
+    };
+}
+
+/// Does what the timers of sending call for; the segments go out with the output that follows.
+pub(super) fn timers<E>(core: &mut Core, context: &mut Context<'_, E>) -> Fate
+where
+    E: Egress + ?Sized,
+{
+    let now = context.now;
+    let segment = u32::from(segment_size(core, context));
+    let Some(busy) = core.send.busy.as_ref() else { return Fate::Lives };
+    let silent = busy.since.map(|since| now.since(since));
+    let timer = busy.timer;
+    if busy.reorder.is_some_and(|at| at <= now) && core.send.reorder_expired(now, segment) {
+        context.shared.counters.tcp_fast_recovery.count();
+    }
+    match timer {
+        Timer::Retransmit(at) if at <= now => {
+            if silent.is_some_and(|span| span >= context.shared.limits.unanswered_span) {
+                context.shared.counters.tcp_unanswered.count();
+                return Fate::Closed;
+            }
+            context.shared.counters.tcp_timeout.count();
+            core.send.timed_out(now, segment);
+        }
+        Timer::Persist(at) if at <= now => {
+            if silent.is_some_and(|span| span >= context.shared.limits.window_shut_span) {
+                context.shared.counters.tcp_window_shut.count();
+                reset(core, context);
+                return Fate::Closed;
+            }
+            probe(core, context);
+        }
+        _ => (),
+    }
+    Fate::Lives
+}
+
+/// RFC 9293 section 3.8.6.1: "at least one octet of new data (if available), or retransmit"; its acknowledgment tells the
+/// window. A small window gets what it takes.
+fn probe<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
+    let now = context.now;
+    let bounds = bounds(core, context);
+    let (usable, unsent) = (core.send.usable(), u32::try_from(core.send.unsent()).unwrap_or(u32::MAX));
+    let send = &mut core.send;
+    let Some(busy) = send.busy.as_mut() else { return };
+    busy.since.get_or_insert(now);
+    busy.expirations = busy.expirations.saturating_add(1);
+    busy.timer = Timer::Persist(now + send.rtt.backed_off(busy.expirations));
+    context.shared.counters.tcp_window_probe.count();
+    let run = if busy.flight.is_empty() {
+        let length = usable.min(unsent).min(bounds.segment).max(1);
+        Run { start: send.nxt, length, again: false }
+    } else {
+        Run { start: send.una, length: 1, again: true }
+    };
+    // A full device is a lost probe: the timer comes again.
+    let _ = transmit(core, context, &bounds, run);
+}
+
+/// Ends the connection towards the peer: RFC 9293 section 3.10.5, "<SEQ=SND.NXT><CTL=RST>".
+pub(super) fn reset<E: Egress + ?Sized>(core: &Core, context: &mut Context<'_, E>) {
+    context.shared.counters.tcp_reset_sent.count();
+    let (sequence, ack) = (core.send.nxt.get(), core.receive.next.get());
+    // What the device has no room for is lost as on the wire; the peer will be told when it asks.
+    let _ = context.reply(Flags::RST.with(Flags::ACK), sequence, ack, 0, &Options::default());
+}

@@ -1,0 +1,212 @@
+//! What a service has queued: a list of runs of bytes, sliced when it is sent and sliced again when it is sent again.
+//! Nothing is copied, and there is no send buffer.
+
+use crate::device::Slice;
+use crate::service::Chunk;
+use alloc::collections::VecDeque;
+
+/// The most chunks in a queue.
+pub(super) const CHUNKS: usize = 128;
+/// The most slices in a segment: as many as a netif packet has slots besides the header's.
+pub(super) const SLICES: usize = 17;
+/// Room that a queue keeps when it is used again.
+const KEPT: usize = 8;
+
+/// Bytes from the first that is not acknowledged.
+#[derive(Debug)]
+pub(super) struct Queue {
+    chunks: VecDeque<Chunk>,
+    /// Bytes of the first chunk that are acknowledged.
+    skipped: usize,
+    length: usize,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self { chunks: VecDeque::with_capacity(KEPT), skipped: 0, length: 0 }
+    }
+
+    /// Bytes queued and not acknowledged.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn room(&self) -> usize {
+        CHUNKS.saturating_sub(self.chunks.len())
+    }
+
+    pub(super) fn push(&mut self, chunk: Chunk) -> Result<(), Chunk> {
+        if self.room() == 0 {
+            return Err(chunk);
+        }
+        let length = chunk.bytes().len();
+        if length != 0 {
+            self.length = self.length.saturating_add(length);
+            self.chunks.push_back(chunk);
+        }
+        Ok(())
+    }
+
+    /// Lets go of the first `count` bytes.
+    pub(super) fn release(&mut self, count: usize) {
+        self.length = self.length.saturating_sub(count);
+        self.skipped = self.skipped.saturating_add(count);
+        while let Some(first) = self.chunks.front() {
+            let length = first.bytes().len();
+            if length > self.skipped {
+                return;
+            }
+            self.skipped = self.skipped.saturating_sub(length);
+            self.chunks.pop_front();
+        }
+        self.skipped = 0;
+    }
+
+    /// Empties it for another connection.
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
+        self.chunks.shrink_to(KEPT);
+        (self.skipped, self.length) = (0, 0);
+    }
+
+    /// Up to `count` bytes from `offset` on: fewer where they would take more than [`SLICES`] slices.
+    pub(super) fn slices(&self, offset: usize, count: usize) -> Payload<'_> {
+        let mut payload = Payload { slices: [Slice::Static(&[]); SLICES], count: 0, length: 0 };
+        let mut skip = self.skipped.saturating_add(offset);
+        for chunk in &self.chunks {
+            let length = chunk.bytes().len();
+            if skip >= length {
+                skip = skip.saturating_sub(length);
+                continue;
+            }
+            let wanted = count.saturating_sub(payload.length).min(length.saturating_sub(skip));
+            let range = skip..skip.saturating_add(wanted);
+            let slice = match chunk {
+                Chunk::Static(bytes) => Slice::Static(bytes.get(range).unwrap_or_default()),
+                other => Slice::Borrowed(other.bytes().get(range).unwrap_or_default()),
+            };
+            skip = 0;
+            if wanted == 0 || !payload.push(slice) {
+                break;
+            }
+        }
+        payload
+    }
+}
+
+/// The slices of one segment.
+#[derive(Debug)]
+pub(super) struct Payload<'a> {
+    slices: [Slice<'a>; SLICES],
+    count: usize,
+    length: usize,
+}
+
+impl<'a> Payload<'a> {
+    pub(super) fn as_slice(&self) -> &[Slice<'a>] {
+        self.slices.get(..self.count).unwrap_or_default()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    fn push(&mut self, slice: Slice<'a>) -> bool {
+        let Some(place) = self.slices.get_mut(self.count) else { return false };
+        *place = slice;
+        self.count = self.count.saturating_add(1);
+        self.length = self.length.saturating_add(slice.bytes().len());
+        true
+    }
+
+    /// Keeps the first `length` bytes.
+    pub(super) fn truncate(&mut self, length: usize) {
+        let mut left = length.min(self.length);
+        self.length = left;
+        let mut count = 0_usize;
+        for slice in self.slices.iter_mut().take(self.count) {
+            if left == 0 {
+                break;
+            }
+            let keep = left.min(slice.bytes().len());
+            *slice = match *slice {
+                Slice::Static(bytes) => Slice::Static(bytes.get(..keep).unwrap_or_default()),
+                Slice::Borrowed(bytes) => Slice::Borrowed(bytes.get(..keep).unwrap_or_default()),
+            };
+            left = left.saturating_sub(keep);
+            count = count.saturating_add(1);
+        }
+        self.count = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+    use super::*;
+    use crate::service::Inline;
+    use proptest::prelude::*;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    fn bytes(payload: &Payload<'_>) -> Vec<u8> {
+        payload.as_slice().iter().flat_map(|slice| slice.bytes()).copied().collect()
+    }
+
+    #[test]
+    fn static_bytes_stay_by_reference() {
+        let mut queue = Queue::new();
+        queue.push(Chunk::Inline(Inline::new(b"head").unwrap())).unwrap();
+        queue.push(Chunk::Static(b"body")).unwrap();
+        let payload = queue.slices(2, 4);
+        assert!(matches!(payload.as_slice(), [Slice::Borrowed(b"ad"), Slice::Static(b"bo")]));
+    }
+
+    #[test]
+    fn the_129th_chunk_comes_back() {
+        let mut queue = Queue::new();
+        for _ in 0..128 {
+            queue.push(Chunk::Static(b"x")).unwrap();
+        }
+        assert!(queue.push(Chunk::Static(b"y")).is_err());
+        queue.release(1);
+        queue.push(Chunk::Static(b"y")).unwrap();
+        assert_eq!(queue.slices(0, 128).len(), 17);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_vector(
+            lengths in prop::collection::vec(0_usize..60, 1..20),
+            releases in prop::collection::vec(0_usize..200, 1..5),
+            offset in 0_usize..300, count in 0_usize..300, cut in 0_usize..300,
+        ) {
+            let (mut queue, mut model) = (Queue::new(), Vec::new());
+            for (number, length) in lengths.into_iter().enumerate() {
+                let run: Vec<u8> = (0..length).map(|at| (number * 31 + at) as u8).collect();
+                model.extend_from_slice(&run);
+                let chunk = match Inline::new(&run) {
+                    Some(inline) if number % 3 == 0 => Chunk::Inline(inline),
+                    _ if number % 3 == 1 => Chunk::Static(Box::leak(run.into_boxed_slice())),
+                    _ => Chunk::Owned(run.into_boxed_slice()),
+                };
+                queue.push(chunk).unwrap();
+            }
+            for release in releases {
+                let release = release.min(model.len());
+                queue.release(release);
+                model.drain(..release);
+                prop_assert_eq!(queue.len(), model.len());
+                let from = offset.min(model.len());
+                let to = (from + count).min(model.len());
+                let mut payload = queue.slices(from, to - from);
+                let got = bytes(&payload);
+                prop_assert_eq!(&got[..], &model[from..from + got.len()]);
+                prop_assert!(got.len() == to - from || payload.as_slice().len() == SLICES);
+                prop_assert_eq!(payload.len(), got.len());
+                payload.truncate(cut);
+                prop_assert_eq!(&bytes(&payload)[..], &got[..cut.min(got.len())]);
+            }
+        }
+    }
+}

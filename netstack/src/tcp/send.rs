@@ -1,0 +1,348 @@
+//! The sending half of a connection: RFC 9293's SND variables, and, while there is something to send, what that takes.
+
+use super::congestion::Congestion;
+use super::flight::Flight;
+use super::queue::Queue;
+use super::recovery::{Phase, Reduction};
+use super::rtt::Rtt;
+use super::seq::SeqNum;
+use crate::wire::tcp::SackBlocks;
+use crate::{Duration, Instant};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Duplicate acknowledgments that tell of a loss (RFC 5681 section 3.2).
+const DUPLICATES: u8 = 3;
+
+/// SND of RFC 9293 section 3.3.1.
+#[derive(Debug)]
+pub(super) struct Send {
+    /// SND.UNA.
+    pub(super) una: SeqNum,
+    /// SND.NXT.
+    pub(super) nxt: SeqNum,
+    /// SND.WND, scaled.
+    pub(super) window: u32,
+    /// The largest window the peer has offered.
+    pub(super) largest_window: u32,
+    /// SND.WL1 and SND.WL2: the segment that last set the window.
+    wl1: SeqNum,
+    wl2: SeqNum,
+    /// CLOSE has been called: a FIN follows what is queued.
+    pub(super) closing: bool,
+    /// The window of congestion was what held the last segment back, so it may grow.
+    pub(super) limited: bool,
+    pub(super) last_sent: Instant,
+    pub(super) congestion: Congestion,
+    pub(super) rtt: Rtt,
+    /// Absent on an idle connection.
+    pub(super) busy: Option<Box<Busy>>,
+}
+
+/// What a connection needs while something of its is queued or under way.
+#[derive(Debug)]
+pub(super) struct Busy {
+    pub(super) queue: Queue,
+    pub(super) flight: Flight,
+    pub(super) phase: Phase,
+    pub(super) timer: Timer,
+    /// RFC 8985 section 6.3: when to look again for what was only reordered.
+    pub(super) reorder: Option<Instant>,
+    /// How often in a row the timer has expired.
+    pub(super) expirations: u8,
+    /// Since when the peer has answered nothing, or held its window shut.
+    pub(super) since: Option<Instant>,
+    duplicates: u8,
+}
+
+/// What a connection waits for that has sent, or has to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Timer {
+    Off,
+    /// RFC 6298: the acknowledgment of what was sent.
+    Retransmit(Instant),
+    /// RFC 9293 section 3.8.6.1: the opening of the peer's window.
+    Persist(Instant),
+}
+
+impl Busy {
+    fn new() -> Self {
+        Self {
+            queue: Queue::new(),
+            flight: Flight::new(),
+            phase: Phase::Open,
+            timer: Timer::Off,
+            reorder: None,
+            expirations: 0,
+            since: None,
+            duplicates: 0,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.flight.clear();
+        (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
+        (self.expirations, self.since, self.duplicates) = (0, None, 0);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let timer = match self.timer {
+            Timer::Off => None,
+            Timer::Retransmit(at) | Timer::Persist(at) => Some(at),
+        };
+        [timer, self.reorder].into_iter().flatten().min()
+    }
+}
+
+/// Busy states that are ready to be used again, so that a request and its response allocate nothing.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    #[expect(clippy::vec_box, reason = "boxes move in and out; their contents do not")]
+    free: Vec<Box<Busy>>,
+}
+
+impl Pool {
+    /// The most that wait here.
+    const KEPT: usize = 256;
+
+    pub(super) fn take(&mut self) -> Box<Busy> {
+        self.free.pop().unwrap_or_else(|| Box::new(Busy::new()))
+    }
+
+    pub(super) fn give(&mut self, mut busy: Box<Busy>) {
+        if self.free.len() < Self::KEPT {
+            busy.clear();
+            self.free.push(busy);
+        }
+    }
+}
+
+/// What an acknowledgment did.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Acknowledged {
+    /// Bytes of the queue.
+    pub(super) data: usize,
+    /// Our FIN.
+    pub(super) fin: bool,
+    /// A fast recovery has begun.
+    pub(super) recovery: bool,
+}
+
+/// What a segment says about what we sent. Its ACK field is between SND.UNA and SND.NXT.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report<'a> {
+    pub(super) ack: SeqNum,
+    pub(super) sack: &'a SackBlocks,
+    /// SACK was agreed on.
+    pub(super) selective: bool,
+    /// It carries no data and leaves the window as it was.
+    pub(super) bare: bool,
+    /// The round trip by its timestamp.
+    pub(super) echo: Option<Duration>,
+    /// Bytes of data in a full segment of ours.
+    pub(super) mss: u32,
+}
+
+impl Send {
+    pub(super) fn new(nxt: SeqNum, congestion: Congestion, rtt: Rtt, now: Instant) -> Self {
+        Self {
+            una: nxt,
+            nxt,
+            window: 0,
+            largest_window: 0,
+            wl1: SeqNum::new(0),
+            wl2: nxt,
+            closing: false,
+            limited: false,
+            last_sent: now,
+            congestion,
+            rtt,
+            busy: None,
+        }
+    }
+
+    /// The window of the segment that completes the handshake.
+    pub(super) fn first_window(&mut self, sequence: SeqNum, ack: SeqNum, window: u32) {
+        (self.wl1, self.wl2) = (sequence, ack);
+        (self.window, self.largest_window) = (window, window);
+    }
+
+    /// RFC 9293 section 3.10.7.4: "If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK), set SND.WND".
+    /// Says whether the window is another now.
+    pub(super) fn update_window(&mut self, sequence: SeqNum, ack: SeqNum, window: u32) -> bool {
+        let newer = self.wl1.before(sequence) || (self.wl1 == sequence && !self.wl2.after(ack));
+        if !newer {
+            return false;
+        }
+        (self.wl1, self.wl2) = (sequence, ack);
+        self.largest_window = self.largest_window.max(window);
+        core::mem::replace(&mut self.window, window) != window
+    }
+
+    /// Bytes queued and not acknowledged.
+    pub(super) fn queued(&self) -> usize {
+        self.busy.as_ref().map_or(0, |busy| busy.queue.len())
+    }
+
+    /// Sequence numbers sent and not acknowledged.
+    pub(super) fn outstanding(&self) -> u32 {
+        self.nxt.since(self.una)
+    }
+
+    /// Bytes queued and never sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.queued().saturating_sub(self.outstanding() as usize)
+    }
+
+    /// How many more sequence numbers the peer's window takes.
+    pub(super) fn usable(&self) -> u32 {
+        self.window.saturating_sub(self.outstanding())
+    }
+
+    /// Takes in what the peer reports.
+    pub(super) fn acknowledge(&mut self, report: &Report<'_>, now: Instant) -> Acknowledged {
+        let mut result = Acknowledged::default();
+        let Some(busy) = self.busy.as_mut() else { return result };
+        let advance = report.ack.since(self.una);
+        let least = self.rtt.least();
+        let before = busy.flight.size();
+
+        let mut delivered = busy.flight.acknowledged(report.ack, now, least);
+        for &(left, right) in report.sack.as_slice() {
+            let (left, right) = (SeqNum::new(left), SeqNum::new(right));
+            // D-SACK and blocks from another life tell nothing about what is in flight.
+            let sane = !left.before(report.ack) && left.before(right) && !right.after(self.nxt);
+            if report.selective && sane {
+                let more = busy.flight.sack(left, right, now, least);
+                delivered.bytes = delivered.bytes.saturating_add(more.bytes);
+                delivered.rtt = delivered.rtt.or(more.rtt);
+            }
+        }
+        if advance != 0 {
+            self.una = report.ack;
+            result.data = (advance as usize).min(busy.queue.len());
+            result.fin = advance as usize > busy.queue.len();
+            busy.queue.release(result.data);
+            (busy.timer, busy.since) = (Timer::Off, None);
+            // Karn: the backed-off time-out stands until a round trip could be measured.
+            if let Some(rtt) = delivered.rtt.or(report.echo) {
+                self.rtt.measured(rtt);
+                busy.expirations = 0;
+            }
+        } else if report.bare && !busy.flight.is_empty() {
+            busy.duplicates = busy.duplicates.saturating_add(1);
+            if !report.selective {
+                // RFC 6937 section 3: without SACK, a duplicate stands for a segment delivered.
+                delivered.bytes = report.mss;
+            }
+        }
+        result.recovery =
+            busy.recover(report, delivered.bytes, advance, before, self.nxt, &mut self.congestion);
+        let detected = busy.flight.detect(now, least, busy.phase != Phase::Open, report.mss);
+        if detected.lost && busy.phase == Phase::Open {
+            busy.begin_recovery(self.nxt, before, report.mss, delivered.bytes, &mut self.congestion);
+            result.recovery = true;
+        }
+        busy.reorder = detected.again;
+        if !matches!(busy.phase, Phase::Recovery(_)) && self.limited && advance != 0 {
+            let rtt = self.rtt.smoothed().unwrap_or_default();
+            self.congestion.acknowledged(advance, report.mss, now, rtt);
+        }
+        result
+    }
+
+    /// RFC 8985 section 6.3: the reordering timer has expired. Says whether a fast recovery has begun.
+    pub(super) fn reorder_expired(&mut self, now: Instant, mss: u32) -> bool {
+        let least = self.rtt.least();
+        let Some(busy) = self.busy.as_mut() else { return false };
+        let before = busy.flight.size();
+        let detected = busy.flight.detect(now, least, busy.phase != Phase::Open, mss);
+        busy.reorder = detected.again;
+        let begins = detected.lost && busy.phase == Phase::Open;
+        if begins {
+            busy.begin_recovery(self.nxt, before, mss, 0, &mut self.congestion);
+        }
+        begins
+    }
+
+    /// RFC 6298 section 5, steps 5.4 to 5.6, and RFC 5681 section 3.1.
+    pub(super) fn timed_out(&mut self, now: Instant, mss: u32) {
+        let nxt = self.nxt;
+        let Some(busy) = self.busy.as_mut() else { return };
+        // A timer that expires again for the same loss leaves the threshold alone.
+        if !matches!(busy.phase, Phase::Loss { .. }) || busy.expirations == 0 {
+            self.congestion.timed_out(busy.flight.size(), mss);
+        } else {
+            self.congestion.set_window(mss, mss);
+        }
+        busy.flight.lose_all();
+        busy.phase = Phase::Loss { point: nxt };
+        busy.expirations = busy.expirations.saturating_add(1);
+        busy.since.get_or_insert(now);
+        (busy.timer, busy.reorder, busy.duplicates) = (Timer::Off, None, 0);
+    }
+}
+
+impl Busy {
+    fn begin_recovery(
+        &mut self,
+        nxt: SeqNum,
+        in_flight: u32,
+        mss: u32,
+        delivered: u32,
+        congestion: &mut Congestion,
+    ) {
+        congestion.lost(in_flight, mss);
+        let mut reduction = Reduction::new(nxt, in_flight);
+        let window = reduction.window(delivered, self.flight.pipe(), congestion.threshold(), mss);
+        congestion.set_window(window, mss);
+        self.phase = Phase::Recovery(reduction);
+    }
+
+    /// Moves on in recovery, or into it by duplicates. Says whether it has begun.
+    fn recover(
+        &mut self,
+        report: &Report<'_>,
+        delivered: u32,
+        advance: u32,
+        before: u32,
+        nxt: SeqNum,
+        congestion: &mut Congestion,
+    ) -> bool {
+        if advance != 0 {
+            self.duplicates = 0;
+        }
+        match &mut self.phase {
+            Phase::Open => {
+                // With SACK it is the scoreboard that tells of losses.
+                if report.selective || self.duplicates < DUPLICATES || self.flight.has_lost() {
+                    return false;
+                }
+                self.flight.lose_first(report.mss);
+                self.begin_recovery(nxt, before, report.mss, delivered, congestion);
+                return true;
+            }
+            Phase::Recovery(reduction) => {
+                if !report.ack.before(reduction.point) {
+                    congestion.set_window(congestion.threshold(), report.mss);
+                    self.phase = Phase::Open;
+                } else {
+                    // RFC 6582 section 3.2 (3), partial acknowledgments: "retransmit the first unacknowledged segment".
+                    if !report.selective && advance != 0 {
+                        self.flight.lose_first(report.mss);
+                    }
+                    let pipe = self.flight.pipe();
+                    let window = reduction.window(delivered, pipe, congestion.threshold(), report.mss);
+                    congestion.set_window(window, report.mss);
+                }
+            }
+            Phase::Loss { point } => {
+                if !report.ack.before(*point) {
+                    self.phase = Phase::Open;
+                }
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,97 @@
+//! What all connections share, and what a step of one of them is given.
+
+use super::assembly::{Budget, Refused};
+use super::counters::Counters;
+use super::demux::Tuple;
+use super::isn::Secrets;
+use super::limits::Limits;
+use super::send::Pool;
+use crate::Instant;
+use crate::egress::{Egress, SendError};
+use crate::wire::tcp::{Flags, Header, Options, Segment};
+use core::fmt;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) counters: Counters,
+    pub(super) secrets: Secrets,
+    pub(super) pool: Pool,
+    pub(super) budget: Budget,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).field("counters", &self.counters).finish()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(seed: &[u8; 32], limits: Limits) -> Self {
+        Self {
+            limits,
+            counters: Counters::default(),
+            secrets: Secrets::new(seed),
+            pool: Pool::default(),
+            budget: Budget::new(limits.receive_all),
+        }
+    }
+
+    /// Counts received bytes that could not be kept.
+    pub(super) fn refused(&mut self, result: Result<(), Refused>) {
+        match result {
+            Ok(()) => (),
+            Err(Refused::Budget) => self.counters.tcp_buffers_full.count(),
+            Err(Refused::Ranges) => self.counters.tcp_ranges_full.count(),
+        }
+    }
+}
+
+/// One step of one connection.
+pub(super) struct Context<'a, E: ?Sized> {
+    pub(super) tuple: Tuple,
+    pub(super) now: Instant,
+    pub(super) shared: &'a mut Shared,
+    pub(super) egress: &'a mut E,
+}
+
+impl<E: Egress + ?Sized> Context<'_, E> {
+    /// Sends a segment without data.
+    pub(super) fn reply(
+        &mut self,
+        flags: Flags,
+        sequence: u32,
+        acknowledgment: u32,
+        window: u16,
+        options: &Options,
+    ) -> Result<(), SendError> {
+        let header = Header {
+            source: self.tuple.local_port,
+            destination: self.tuple.remote_port,
+            sequence,
+            acknowledgment,
+            flags,
+            window,
+            urgent: 0,
+        };
+        let mut header = header.emit(options);
+        self.egress.send(self.tuple.local, self.tuple.remote, header.bytes_mut(), &[], None)
+    }
+
+    /// Answers a segment that belongs nowhere (RFC 9293 section 3.10.7.1): "If the ACK bit is off, sequence number zero
+    /// is used, <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. If the ACK bit is on, <SEQ=SEG.ACK><CTL=RST>."
+    pub(super) fn reset_for(&mut self, segment: &Segment<'_>) {
+        let header = &segment.header;
+        if header.flags.has(Flags::RST) {
+            return;
+        }
+        self.shared.counters.tcp_reset_sent.count();
+        // A reset that the device has no room for is a reset that was lost.
+        let _ = if header.flags.has(Flags::ACK) {
+            self.reply(Flags::RST, header.acknowledgment, 0, 0, &Options::default())
+        } else {
+            let end = header.sequence.wrapping_add(super::connection::segment_length(segment));
+            self.reply(Flags::RST.with(Flags::ACK), 0, end, 0, &Options::default())
+        };
+    }
+}

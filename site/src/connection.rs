@@ -96,11 +96,14 @@ impl Outstanding {
 
     /// Whether another response may be queued, if so many bytes are not yet acknowledged.
     pub(crate) fn has_room(&mut self, unacknowledged: usize) -> bool {
+        if unacknowledged == 0 {
+            *self = Self::default();
+        }
         if unacknowledged as u64 <= self.newer_bytes {
-            // The older ones are through; the newer become the older.
-            self.older = if unacknowledged == 0 { 0 } else { self.newer };
-            self.newer = 0;
-            self.newer_bytes = 0;
+            self.older = 0;
+        }
+        if self.older == 0 && self.newer >= Self::LIMIT / 2 {
+            *self = Self { older: self.newer, newer: 0, newer_bytes: 0 };
         }
         self.older.saturating_add(self.newer) < Self::LIMIT
     }

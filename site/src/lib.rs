@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod catalogue;
 mod connection;
+mod counters;
 mod error_page;
 pub mod http;
 mod media_type;
@@ -19,6 +20,7 @@ mod tar;
 mod wall_clock;
 
 pub use catalogue::{Site, SiteError};
+pub use counters::Counters;
 pub use server::{Config, Connection, Server};
 pub use tar::{TarError, TarFault};
 pub use wall_clock::WallClock;

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Found, Site};
 use crate::connection::{Connection as State, Phase};
+use crate::counters::Counters;
 use crate::error_page::ErrorPages;
 use crate::http::request::{Body, Method, Rejection, Request};
 use crate::http::response::{CHUNKS, Content, Persistence, Response, Status};
@@ -17,6 +18,7 @@ pub struct Server {
     config: Config,
     date: DateField,
     errors: ErrorPages,
+    counters: Counters,
 }
 
 /// How the server behaves.
@@ -56,7 +58,13 @@ const BODY_LIMIT: u64 = 65_536;
 impl Server {
     /// A server of `site`.
     pub fn new(site: Site, config: Config, clock: WallClock) -> Self {
-        Self { site, config, date: DateField::new(clock), errors: ErrorPages::default() }
+        Self {
+            site,
+            config,
+            date: DateField::new(clock),
+            errors: ErrorPages::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Sets the time of day.
@@ -67,6 +75,11 @@ impl Server {
     /// The site that is served.
     pub fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Takes what it can of `bytes`; gives the number of bytes taken.
@@ -118,9 +131,9 @@ impl Server {
     ) -> Option<usize> {
         let length = head::length(bytes, usize::from(connection.searched));
         let parsed = match length.and_then(|length| bytes.get(..length)) {
+            _ if !starts_a_request(bytes) => Err(Rejection::RequestLine),
             Some(head) if head.len() <= head::LIMIT => Request::parse(head),
             _ if bytes.len() >= head::LIMIT => Err(too_long(bytes)),
-            _ if !starts_a_request(bytes) => Err(Rejection::RequestLine),
             _ if end => Err(Rejection::Incomplete),
             _ => {
                 connection.searched = u16::try_from(bytes.len()).unwrap_or_default();
@@ -131,7 +144,10 @@ impl Server {
         connection.searched = 0;
         match parsed {
             Ok(request) => self.answer(connection, &request, stream),
-            Err(rejection) => self.refuse(connection, rejection.status(), stream),
+            Err(rejection) => {
+                self.counters.rejection(rejection);
+                self.refuse(connection, rejection.status(), stream);
+            }
         }
         length.or(Some(bytes.len()))
     }
@@ -148,6 +164,7 @@ impl Server {
             (true, false) => Persistence::Open,
             (true, true) => Persistence::KeepAlive,
         };
+        self.counters.http_requests.count();
         let response = self.response(request);
         let with_content = request.method != Method::Head;
         self.send(connection, &response, persistence, with_content, stream);
@@ -202,6 +219,7 @@ impl Server {
         let date = self.date.at(stream.now());
         match response.send(persistence, date, with_content, stream) {
             Some(bytes) => {
+                self.counters.response(response.status);
                 connection.outstanding.queued(bytes);
                 connection.progress(stream.now());
                 if persistence == Persistence::Close {
@@ -210,6 +228,7 @@ impl Server {
             }
             // Part of a response is worse than none.
             None => {
+                self.counters.http_send_refused.count();
                 connection.enter(Phase::Linger, stream.now());
                 stream.reset();
             }
@@ -231,6 +250,7 @@ impl Service for Server {
     }
 
     fn accept(&mut self, _peer: SocketAddr, _local: SocketAddr, stream: &mut dyn Stream) -> Connection {
+        self.counters.http_connections.count();
         let mut connection = State::new(stream.now());
         connection.arm(&self.config, stream);
         Connection(connection)
@@ -257,11 +277,27 @@ impl Service for Server {
         connection.disarmed();
         if stream.now() >= connection.due(&self.config, stream) {
             match connection.phase {
-                _ if stream.unacknowledged() > 0 => return stream.reset(),
-                Phase::Linger => return stream.reset(),
-                Phase::Idle | Phase::Body(_) => self.close(connection, stream),
-                Phase::Head if connection.searched == 0 => self.close(connection, stream),
-                Phase::Head => self.refuse(connection, Status::RequestTimeout, stream),
+                _ if stream.unacknowledged() > 0 => {
+                    self.counters.http_send_timeout.count();
+                    return stream.reset();
+                }
+                Phase::Linger => {
+                    self.counters.http_linger_timeout.count();
+                    return stream.reset();
+                }
+                // A head of which nothing has come is an idle connection too.
+                Phase::Head if connection.searched > 0 => {
+                    self.counters.http_head_timeout.count();
+                    self.refuse(connection, Status::RequestTimeout, stream);
+                }
+                Phase::Idle | Phase::Head => {
+                    self.counters.http_idle_timeout.count();
+                    self.close(connection, stream);
+                }
+                Phase::Body(_) => {
+                    self.counters.http_body_timeout.count();
+                    self.close(connection, stream);
+                }
             }
         }
         connection.arm(&self.config, stream);
@@ -284,6 +320,18 @@ fn starts_a_request(bytes: &[u8]) -> bool {
 
 /// Which part of a head is too long.
 fn too_long(bytes: &[u8]) -> Rejection {
-    let line = bytes.get(..head::LIMIT).unwrap_or(bytes);
-    if line.contains(&b'\n') { Rejection::HeadLength } else { Rejection::TargetLength }
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(line) if line <= head::TARGET_LIMIT => Rejection::HeadLength,
+        _ => Rejection::TargetLength,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Connection>() <= 64, "{}", size_of::<Connection>());
+    }
 }

@@ -1,11 +1,29 @@
 //! Requests and their exact answers.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a failure is the test's failure"
+)]
+
 mod peer;
 
-use peer::{exchange, server};
+use peer::{Client, exchange, server};
 
+/// The answer to a GET in HTTP/1.1, and whether the connection ends after it.
 fn get(path: &str) -> (String, bool) {
     exchange(&mut server(), format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n\r\n").as_bytes())
+}
+
+/// The status line of an answer.
+fn status(answer: &str) -> &str {
+    answer.split("\r\n").next().unwrap()
+}
+
+/// An answer without its body.
+fn head(answer: &str) -> &str {
+    &answer[..answer.find("\r\n\r\n").unwrap() + 4]
 }
 
 /// The ETag is the first half of what `sha256sum` prints.
@@ -19,9 +37,213 @@ const HOME: &str = "HTTP/1.1 200 OK\r\n\
     <p>home";
 
 #[test]
-fn a_page_is_answered_with_its_fields_and_its_bytes() {
+fn a_page_has_its_fields_and_its_bytes() {
     for path in ["/", "/index.html", "/?", "/?a=/b?c", "/%69ndex.html", "http://example.com", "HTTP://a:80/"]
     {
         assert_eq!(get(path), (HOME.to_owned(), false), "{path}");
     }
+}
+
+#[test]
+fn a_head_has_no_content() {
+    let request = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(exchange(&mut server(), request), (HOME.replace("<p>home", ""), false));
+    let (answer, _) = exchange(&mut server(), b"HEAD /no HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(status(&answer), "HTTP/1.1 404 Not Found");
+    assert!(answer.ends_with("\r\n\r\n"));
+}
+
+#[test]
+fn the_type_is_that_of_the_name() {
+    for (path, fields) in [
+        ("/about/", "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\n"),
+        ("/about/me.txt", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\n"),
+        ("/latin1.txt", "Content-Type: text/plain\r\nContent-Length: 4\r\n"),
+        ("/big.bin", "Content-Type: application/octet-stream\r\nContent-Length: 100000\r\n"),
+        ("/empty.css", "Content-Type: text/css; charset=utf-8\r\nContent-Length: 0\r\n"),
+        ("/feed.atom", "Content-Type: application/atom+xml\r\nContent-Length: 7\r\n"),
+        ("/%c3%BC.html", "Content-Type: text/html; charset=utf-8\r\nContent-Length: 4\r\n"),
+        ("/.well-known/security.txt", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n"),
+    ] {
+        let (answer, _) = get(path);
+        assert_eq!(status(&answer), "HTTP/1.1 200 OK", "{path}");
+        assert!(head(&answer).contains(fields), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn a_folder_is_redirected_to_its_slash() {
+    let answer = |location: &str| {
+        format!(
+            "HTTP/1.1 301 Moved Permanently\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Content-Length: 0\r\nLocation: {location}\r\n\r\n"
+        )
+    };
+    let long = "q".repeat(239);
+    for (path, location) in [
+        ("/about", "/about/".to_owned()),
+        ("/about?a=%20&b", "/about/?a=%20&b".to_owned()),
+        ("/%61bout?", "/about/?".to_owned()),
+        ("/a%20b%25", "/a%20b%25/".to_owned()),
+        ("http://evil.example/about", "/about/".to_owned()),
+        (&format!("/about?{long}"), format!("/about/?{long}")),
+        (&format!("/about?{long}q"), "/about/".to_owned()),
+    ] {
+        assert_eq!(get(path), (answer(&location), false), "{path}");
+    }
+}
+
+#[test]
+fn what_is_no_page_is_a_404_and_the_connection_stays() {
+    for path in [
+        "/no",
+        "/about/no",
+        "/about/me.txt/",
+        "/index.html/",
+        "/About",
+        "//",
+        "//about",
+        "/about//",
+        "/./",
+        "/about/..",
+        "/../index.html",
+        "/%2e%2e/index.html",
+        "/..%2findex.html",
+        "/about%2f",
+        "/about%2Findex.html",
+        "/about%5c",
+        "/\\index.html",
+        "/~",
+        "/index.html%20",
+        "/%ff",
+        "/index",
+        "/about/index.htm",
+        "/%252e",
+        "/%c3",
+        "/index.html;a",
+    ] {
+        let (answer, closed) = get(path);
+        assert_eq!((status(&answer), closed), ("HTTP/1.1 404 Not Found", false), "{path}");
+        assert!(answer.contains("<h1><span>404</span> Not Found</h1>"), "{answer}");
+    }
+}
+
+#[test]
+fn the_error_page_is_whole() {
+    let (answer, _) = get("/no");
+    let body = &answer[head(&answer).len()..];
+    assert_eq!(
+        head(&answer),
+        format!(
+            "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+    );
+    assert!(body.starts_with("<!DOCTYPE html>") && body.contains("system-ui") && body.ends_with("</html>\n"));
+    assert!(!["{code}", "{reason}", "{explanation}", "{style}"].iter().any(|name| body.contains(name)));
+}
+
+#[test]
+fn the_sites_own_404_page_comes_first_without_its_validators() {
+    let site = peer::site(&[("404.html", b"<p>lost")]);
+    let mut server = site::Server::new(site, site::Config::default(), peer::CLOCK);
+    let answer = "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+        Content-Type: text/html; charset=utf-8\r\nContent-Length: 7\r\n\r\n<p>lost";
+    let request = b"GET /no HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n";
+    assert_eq!(exchange(&mut server, request), (answer.to_owned(), false));
+}
+
+#[test]
+fn other_methods_are_405_or_501_with_allow() {
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+        let request = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let (answer, closed) = exchange(&mut server(), request.as_bytes());
+        assert_eq!((status(&answer), closed), ("HTTP/1.1 405 Method Not Allowed", false), "{method}");
+        assert!(answer.contains("\r\nAllow: GET, HEAD\r\n"), "{method}");
+    }
+    for request in ["CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"]
+    {
+        let (answer, _) = exchange(&mut server(), request.as_bytes());
+        assert_eq!(status(&answer), "HTTP/1.1 405 Method Not Allowed", "{request}");
+    }
+    for method in ["get", "BREW", "G-E!T", "PROPFIND"] {
+        let request = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let (answer, closed) = exchange(&mut server(), request.as_bytes());
+        assert_eq!((status(&answer), closed), ("HTTP/1.1 501 Not Implemented", false), "{method}");
+    }
+}
+
+#[test]
+fn a_known_etag_is_a_304() {
+    let answer = "HTTP/1.1 304 Not Modified\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+        ETag: \"68db1a4970c9e0cc29ab46abb64c517a\"\r\n\r\n";
+    let tag = "\"68db1a4970c9e0cc29ab46abb64c517a\"";
+    for fields in [
+        format!("If-None-Match: {tag}"),
+        format!("if-none-match:{tag} "),
+        format!("If-None-Match: W/{tag}"),
+        format!("If-None-Match: \"a\", {tag}"),
+        format!("If-None-Match: \"a,b\" ,, W/\"\",\t{tag},\"c\""),
+        format!("If-None-Match: \"a\"\r\nX: y\r\nIf-None-Match: {tag}"),
+        "If-None-Match: *".to_owned(),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let request = format!("{method} / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n");
+            assert_eq!(exchange(&mut server(), request.as_bytes()), (answer.to_owned(), false), "{fields}");
+        }
+    }
+    for fields in [
+        "If-None-Match: 68db1a4970c9e0cc29ab46abb64c517a".to_owned(),
+        "If-None-Match: \"68DB1A4970C9E0CC29AB46ABB64C517A\"".to_owned(),
+        format!("If-None-Match: w/{tag}"),
+        format!("If-None-Match: \"a\" {tag}"),
+        format!("If-None-Match: \"a, {tag}"),
+        format!("If-None-Match: {tag}x"),
+        "If-None-Match: \"\"".to_owned(),
+        "If-None-Match: \"".to_owned(),
+        "If-None-Match:".to_owned(),
+        "If-None-Match: *, \"a\"".to_owned(),
+        format!("If-Match: {tag}"),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n");
+        assert_eq!(exchange(&mut server(), request.as_bytes()), (HOME.to_owned(), false), "{fields}");
+    }
+}
+
+#[test]
+fn the_connection_ends_when_the_client_or_its_version_says_so() {
+    let close = HOME.replace("Server: halfpage\r\n", "Server: halfpage\r\nConnection: close\r\n");
+    let keep = HOME.replace("Server: halfpage\r\n", "Server: halfpage\r\nConnection: keep-alive\r\n");
+    for (request, answer) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (&close, true)),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE ,y\r\n\r\n", (&close, true)),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", (&close, true)),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", (&HOME.to_owned(), false)),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", (&HOME.to_owned(), false)),
+        ("GET / HTTP/1.9\r\nHost: a\r\n\r\n", (&HOME.to_owned(), false)),
+        ("GET / HTTP/1.0\r\n\r\n", (&close, true)),
+        ("GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n", (&keep, false)),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", (&close, true)),
+    ] {
+        assert_eq!(exchange(&mut server(), request.as_bytes()), (answer.0.clone(), answer.1), "{request}");
+    }
+}
+
+#[test]
+fn a_date_follows_the_clock() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    for (micros, date) in
+        [(222_999_999, "08:53:19"), (1, "08:53:20"), (1, "08:53:20"), (1_000_000, "08:53:21")]
+    {
+        client.wire.now = client.wire.now + netstack::Duration::from_micros(micros);
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.acknowledge();
+        assert!(client.text().contains(&format!("Date: Sun, 06 Nov 1994 {date} GMT")), "{date}");
+    }
+    let now = client.wire.now;
+    client.server.set_wall_clock(site::WallClock { unix_micros: 0, at: now });
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.text().contains("Date: Thu, 01 Jan 1970 00:00:00 GMT"));
 }

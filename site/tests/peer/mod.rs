@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use netstack::{Chunk, Duration, Instant, Service, Stream};
 use site::{Config, Server, Site, WallClock};
 use site_pack::{Archive, Stamp};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -49,14 +50,18 @@ pub struct Wire {
     /// Everything the server has sent.
     pub sent: Vec<u8>,
     pub unacknowledged: usize,
-    /// How many chunks are queued, and how many may be.
-    pub chunks: usize,
+    /// The lengths of the chunks that are queued, and how many may be.
+    chunks: VecDeque<usize>,
     pub capacity: usize,
     pub closed: bool,
     pub reset: bool,
     pub deadline: Option<Instant>,
     /// How often a deadline was set.
     pub armed: usize,
+    /// After so many chunks more are refused, though there is room.
+    pub refuse_after: usize,
+    /// The last chunk, if it was sent by reference.
+    pub last: Option<&'static [u8]>,
 }
 
 impl Stream for Wire {
@@ -65,19 +70,20 @@ impl Stream for Wire {
     }
 
     fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
-        if self.closed || self.reset || self.chunks == self.capacity {
+        if self.closed || self.reset || self.chunks.len() == self.capacity.min(self.refuse_after) {
             return Err(chunk);
         }
         assert!(!chunk.bytes().is_empty(), "an empty chunk was queued");
         assert!(!matches!(chunk, Chunk::Owned(_)), "a response was allocated");
-        self.chunks += 1;
+        self.chunks.push_back(chunk.bytes().len());
         self.unacknowledged += chunk.bytes().len();
         self.sent.extend_from_slice(chunk.bytes());
+        self.last = if let Chunk::Static(bytes) = chunk { Some(bytes) } else { None };
         Ok(())
     }
 
     fn room(&self) -> usize {
-        if self.closed || self.reset { 0 } else { self.capacity - self.chunks }
+        if self.closed || self.reset { 0 } else { self.capacity - self.chunks.len() }
     }
 
     fn unacknowledged(&self) -> usize {
@@ -118,12 +124,14 @@ impl<'a> Client<'a> {
             now,
             sent: Vec::new(),
             unacknowledged: 0,
-            chunks: 0,
-            capacity: 64,
+            chunks: VecDeque::new(),
+            capacity: 128,
             closed: false,
             reset: false,
             deadline: None,
             armed: 0,
+            refuse_after: usize::MAX,
+            last: None,
         };
         let address: SocketAddr = "192.0.2.1:1024".parse().unwrap();
         let connection = server.accept(address, address, &mut wire);
@@ -154,7 +162,9 @@ impl<'a> Client<'a> {
     pub fn acknowledge_all_but(&mut self, left: usize) {
         assert!(left <= self.wire.unacknowledged);
         self.wire.unacknowledged = left;
-        self.wire.chunks = if left == 0 { 0 } else { self.wire.chunks };
+        while self.wire.chunks.iter().skip(1).sum::<usize>() >= left && self.wire.chunks.pop_front().is_some()
+        {
+        }
         self.server.acknowledged(&mut self.connection, &mut self.wire);
         if !self.pending.is_empty() || self.ended {
             self.receive();

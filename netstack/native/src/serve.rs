@@ -1,0 +1,105 @@
+//! The loop: frames, timers, and the signal that ends it.
+
+use crate::arguments::Arguments;
+use crate::tap::{Buffer, Tap};
+use netstack::stack::Event;
+use netstack::{Duration, Instant, Stack};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use site::{Config, Server, Site, WallClock};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Frames that are taken before timers have their turn.
+const BATCH: usize = 64;
+/// How long open connections have to end once the program is told to.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// Serves until SIGINT or SIGTERM; then ends the connections and prints what was counted.
+pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
+    let signals = signals()?;
+    let clock = Clock::start();
+    let mut seed = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    let mut server = Server::new(site, Config::default(), clock.wall());
+    let mut stack = Stack::new(arguments.config, arguments.mac, &seed);
+    let mut buffer = Buffer::default();
+    let mut stop: Option<Instant> = None;
+    loop {
+        let mut frames = 0_usize;
+        while frames < BATCH
+            && let Some((frame, checksum)) = tap.receive(&mut buffer)?
+        {
+            stack.receive(frame, checksum, clock.now(), &mut tap, &mut server);
+            frames = frames.saturating_add(1);
+        }
+        stack.poll(clock.now(), &mut tap, &mut server);
+        while let Some(event) = stack.next_event() {
+            match event {
+                Event::AddressAcquired(given) => println!("listening on http://{}/", given.address()),
+                Event::AddressLost => println!("the address is gone"),
+            }
+        }
+        if stop.is_some_and(|stop| stack.is_stopped() || clock.now() >= stop) {
+            break;
+        }
+        let deadline = stack.next_deadline().into_iter().chain(stop).min();
+        let wait = match frames {
+            BATCH => Some(Duration::ZERO),
+            _ => deadline.map(|deadline| deadline.since(clock.now())),
+        };
+        if wait_for(&tap, &signals, wait)? && stop.is_none() {
+            let now = clock.now();
+            stop = Some(now + STOPPING);
+            stack.stop(now, &mut tap, &mut server);
+        }
+    }
+    for (name, value) in stack.counters().filter(|(_, value)| *value > 0) {
+        println!("counter {name}={value}");
+    }
+    Ok(())
+}
+
+/// Waits for a frame, for room, for a signal, or for `wait`. `true` where a signal came.
+fn wait_for(tap: &Tap, signals: &UnixStream, wait: Option<Duration>) -> io::Result<bool> {
+    let wait = wait.map(|wait| Timespec {
+        tv_sec: i64::try_from(wait.secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::try_from(wait.micros() % 1_000_000).unwrap_or(0).saturating_mul(1_000),
+    });
+    let mut ready = [tap.poll_fd(), PollFd::new(signals, PollFlags::IN)];
+    match poll(&mut ready, wait.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [_, signals] = &ready;
+    Ok(!signals.revents().is_empty())
+}
+
+/// A stream that can be read once a signal has come.
+fn signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    signal_hook::low_level::pipe::register(SIGINT, write.try_clone()?)?;
+    signal_hook::low_level::pipe::register(SIGTERM, write)?;
+    Ok(read)
+}
+
+/// The stack's clock: microseconds since the program began.
+struct Clock(std::time::Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn wall(&self) -> WallClock {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        WallClock { unix_micros: u64::try_from(unix.as_micros()).unwrap_or(u64::MAX), at: self.now() }
+    }
+}

@@ -20,12 +20,7 @@ pub fn ticks() -> u64 {
 
 /// Microseconds since the entry; 0 until shared_info is mapped, which says how fast the counter runs.
 pub fn microseconds() -> u64 {
-    let Some([cpu, ..]) = shared_info().map(|shared| &shared.vcpus) else { return 0 };
+    let Some([cpu, ..]) = shared_info().map(|shared| &shared.vcpu_info) else { return 0 };
     let gained = ticks().wrapping_sub(ENTRY.load(Ordering::Relaxed));
-    let shift = i8::from_ne_bytes([cpu.time.tsc_shift.load(Ordering::Relaxed)]);
-    let distance = u32::from(shift.unsigned_abs());
-    let shifted = if shift < 0 { gained.checked_shr(distance) } else { gained.checked_shl(distance) };
-    let factor = u128::from(cpu.time.tsc_to_system_mul.load(Ordering::Relaxed));
-    let nanoseconds = u128::from(shifted.unwrap_or(0)).wrapping_mul(factor) >> 32;
-    u64::try_from(nanoseconds / 1000).unwrap_or(u64::MAX)
+    cpu.time.scale().nanoseconds(gained) / 1000
 }

@@ -37,13 +37,22 @@ impl VcpuTimeInfo {
             let now = tsc();
             let timestamp = self.tsc_timestamp.load(Ordering::Relaxed);
             let system_time = self.system_time.load(Ordering::Relaxed);
-            let scale = TscScale {
-                mul: self.tsc_to_system_mul.load(Ordering::Relaxed),
-                shift: self.tsc_shift.load(Ordering::Relaxed),
-            };
             // A counter behind the record (another processor's, a few ticks off) counts as no time since.
-            system_time.wrapping_add(scale.nanoseconds(now.saturating_sub(timestamp)))
+            system_time.wrapping_add(self.raw_scale().nanoseconds(now.saturating_sub(timestamp)))
         })
+    }
+
+    /// How fast the counter runs.
+    pub fn scale(&self) -> TscScale {
+        consistent(&self.version, || self.raw_scale())
+    }
+
+    /// The scale, to be read within the version's protocol.
+    fn raw_scale(&self) -> TscScale {
+        TscScale {
+            mul: self.tsc_to_system_mul.load(Ordering::Relaxed),
+            shift: self.tsc_shift.load(Ordering::Relaxed),
+        }
     }
 }
 

@@ -7,6 +7,10 @@
 //! - [`pv`]: what is so only under paravirtualization. The rest asks it for a frame, a mapping, a hypercall.
 //! - [`memory`]: pages and the heap.
 //! - [`console`]: the log, and the console ring it goes to.
+//! - [`events`], [`time`], [`watchdog`]: sleep, clocks, and the timer that ends a guest that hangs.
+//! - [`grants`]: the grant table, and the machine under the network's driver.
+//! - [`xenstore`], [`control`], [`cmdline`]: what the toolstack says.
+//! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
 //! - [`site`]: the embedded site's bytes.
 #![no_std]
@@ -14,10 +18,18 @@
 extern crate alloc;
 
 pub mod boot;
+pub mod cmdline;
 pub mod console;
+pub mod control;
+pub mod entropy;
+pub mod events;
+pub mod grants;
 mod mem;
 pub mod memory;
 pub mod panic;
 pub mod pv;
 pub mod site;
+pub mod time;
 pub mod uptime;
+pub mod watchdog;
+pub mod xenstore;

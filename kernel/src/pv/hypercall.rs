@@ -8,8 +8,9 @@ use xen::{DomId, Port};
 use xen_sys::{
     __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op, __HYPERVISOR_memory_op,
     __HYPERVISOR_mmu_update, __HYPERVISOR_mmuext_op, __HYPERVISOR_sched_op, __HYPERVISOR_set_trap_table,
-    __HYPERVISOR_update_va_mapping, __HYPERVISOR_vcpu_op, EVTCHNOP_send, MMUEXT_TLB_FLUSH_LOCAL,
-    SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_yield, hypercall_2, hypercall_3, hypercall_4,
+    __HYPERVISOR_update_va_mapping, __HYPERVISOR_vcpu_op, __HYPERVISOR_xen_version, EVTCHNOP_send,
+    MMUEXT_TLB_FLUSH_LOCAL, SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_yield, hypercall_2, hypercall_3,
+    hypercall_4,
 };
 
 /// One entry of a page table to write (`struct mmu_update`).
@@ -36,6 +37,13 @@ pub fn shutdown(reason: Shutdown) -> ! {
         // SAFETY: Xen reads a sched_shutdown, a single u32, from the address; it touches no other memory of the guest.
         unsafe { hypercall_2(__HYPERVISOR_sched_op, u64::from(SCHEDOP_shutdown), address(&argument)) };
     }
+}
+
+/// Xen's version, the major number in the high half (`XENVER_version`).
+pub fn xen_version() -> u32 {
+    // SAFETY: this command reads no argument and touches no memory of the guest.
+    let version = unsafe { hypercall_2(__HYPERVISOR_xen_version, 0, 0) };
+    u32::try_from(version).unwrap_or(0)
 }
 
 /// Lets other vCPUs run first (`SCHEDOP_yield`).

@@ -1,0 +1,156 @@
+//! Randomness from what the machine has: the processor's generator where CPUID shows one, the jitter of the time stamp
+//! counter, the clock, and the domain's uuid.
+//!
+//! The generator is not taken at its word alone (some have been seen to give one value for ever), nor is anything else
+//! ruled out: everything is mixed, and what is known of one source takes nothing from the others.
+
+use crate::pv::hypercall;
+use crate::time;
+use crate::uptime::ticks;
+use core::arch::x86_64::{__cpuid, __cpuid_count, _rdrand64_step, _rdseed64_step};
+use core::fmt;
+use netstack::random::Random;
+
+/// Words taken from the processor's generator.
+const WORDS: usize = 16;
+/// How often a generator that has nothing yet is asked again (Intel's guide: 10 for RDRAND; RDSEED runs dry sooner).
+const RETRIES: usize = 128;
+/// Samples of the counter's jitter, each across a hypercall.
+const SAMPLES: usize = 256;
+
+/// What the processor offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// RDSEED: entropy itself.
+    Rdseed,
+    /// RDRAND: a generator over entropy.
+    Rdrand,
+    /// Neither, or one that is broken: what is left can be guessed at by a neighbour on the same host.
+    Weak,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rdseed => "RDSEED",
+            Self::Rdrand => "RDRAND",
+            Self::Weak => "no hardware source",
+        })
+    }
+}
+
+/// A seed, and the best source in it. `extra` is mixed in: the domain's uuid and whatever else tells domains apart.
+pub fn gather(extra: &[u8]) -> ([u8; 32], Source) {
+    let (seconds, nanoseconds) = time::unix();
+    let mut pool = Pool::new([time::system_time(), ticks(), seconds, u64::from(nanoseconds)]);
+    for part in extra.chunks(size_of::<[u64; 4]>()) {
+        pool.mix_bytes(part);
+    }
+    let sample = || {
+        let before = ticks();
+        // The way into Xen and back takes a time that caches and neighbours decide.
+        hypercall::xen_version();
+        ticks() ^ before.rotate_left(32)
+    };
+    for _ in 0..SAMPLES / 4 {
+        pool.mix([sample(), sample(), sample(), sample()]);
+    }
+    let (words, source) = hardware();
+    for part in words.as_chunks::<4>().0 {
+        pool.mix(*part);
+    }
+    (pool.random.seed(), source)
+}
+
+/// Says on the console where randomness comes from.
+pub fn report(source: Source) {
+    match source {
+        Source::Weak => log::warn!("entropy: no RDSEED and no RDRAND: random numbers are weak"),
+        good => log::info!("entropy: {good}"),
+    }
+}
+
+/// Everything so far, mixed.
+struct Pool {
+    random: Random,
+}
+
+impl Pool {
+    fn new(words: [u64; 4]) -> Self {
+        Self { random: Random::new(&bytes(words)) }
+    }
+
+    fn mix(&mut self, words: [u64; 4]) {
+        self.random.reseed(&bytes(words));
+    }
+
+    /// Mixes at most 32 bytes.
+    fn mix_bytes(&mut self, from: &[u8]) {
+        let mut block = [0; 32];
+        block.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        self.random.reseed(&block);
+    }
+}
+
+fn bytes(words: [u64; 4]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (part, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        *part = word.to_le_bytes();
+    }
+    bytes
+}
+
+/// Words from the best generator that works. Words of a broken one do no harm where they are mixed in.
+fn hardware() -> ([u64; WORDS], Source) {
+    let mut words = [0; WORDS];
+    if has_rdseed() {
+        // SAFETY: CPUID shows the instruction.
+        if fill(&mut words, || unsafe { rdseed() }) {
+            return (words, Source::Rdseed);
+        }
+        log::warn!("entropy: RDSEED is there but gives nothing new");
+    }
+    if has_rdrand() {
+        // SAFETY: CPUID shows the instruction.
+        if fill(&mut words, || unsafe { rdrand() }) {
+            return (words, Source::Rdrand);
+        }
+        log::warn!("entropy: RDRAND is there but gives nothing new");
+    }
+    (words, Source::Weak)
+}
+
+/// Fills the words; false where the generator stays silent or repeats itself.
+fn fill(words: &mut [u64; WORDS], mut next: impl FnMut() -> Option<u64>) -> bool {
+    let mut last = None;
+    for word in words {
+        let Some(value) = (0..RETRIES).find_map(|_| next()) else { return false };
+        if last == Some(value) {
+            return false;
+        }
+        (*word, last) = (value, Some(value));
+    }
+    true
+}
+
+/// CPUID leaf 1, ECX bit 30.
+fn has_rdrand() -> bool {
+    __cpuid(1).ecx & (1 << 30) != 0
+}
+
+/// CPUID leaf 7, EBX bit 18.
+fn has_rdseed() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & (1 << 18) != 0
+}
+
+#[target_feature(enable = "rdrand")]
+fn rdrand() -> Option<u64> {
+    let mut value = 0;
+    (_rdrand64_step(&mut value) == 1).then_some(value)
+}
+
+#[target_feature(enable = "rdseed")]
+fn rdseed() -> Option<u64> {
+    let mut value = 0;
+    (_rdseed64_step(&mut value) == 1).then_some(value)
+}

@@ -191,6 +191,11 @@ impl<P: Platform> Device<P> {
         &mut self.platform
     }
 
+    /// Blocks and references in flight.
+    pub fn in_flight(&self) -> usize {
+        self.epoch.as_ref().map_or(0, |epoch| epoch.tx.in_flight())
+    }
+
     /// Pages that a backend does not let go.
     pub fn quarantined(&self) -> usize {
         self.quarantine.len()

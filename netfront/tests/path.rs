@@ -145,7 +145,7 @@ fn nothing_is_left_when_the_epoch_ends() {
         rig.poll();
         rig.transmit(&HEADER, &[], Offload::default()).unwrap();
         rig.flush();
-        let Rig { machine, mut store, mut device, backend, now } = rig;
+        let Rig { machine, mut store, mut device, mut backend, now } = rig;
         backend.disconnect(&store);
         assert_eq!(device.control(&mut store, now), Change::Down);
         let world = machine.world();

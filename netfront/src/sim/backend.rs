@@ -122,12 +122,12 @@ impl Backend {
     }
 
     /// Unmaps the rings and shows Closing.
-    pub fn disconnect(self, store: &SimStore) {
+    pub fn disconnect(&mut self, store: &SimStore) {
         self.unmap();
         store.set_back("state", "5");
     }
 
-    pub fn unmap(self) {
+    pub fn unmap(&mut self) {
         let mut world = self.machine.world();
         self.rings.iter().for_each(|grant| world.unmap(*grant));
     }

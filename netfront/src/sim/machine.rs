@@ -137,8 +137,10 @@ impl World {
     }
 
     pub fn unmap(&mut self, grant: u32) {
-        if let Some(grant) = self.grants.get_mut(&grant) {
-            grant.mapped -= 1;
+        let Some(held) = self.grants.get_mut(&grant) else { return };
+        held.mapped -= 1;
+        if held.mapped == 0 && held.holds == 0 && matches!(held.shown, Shown::Static(..)) {
+            self.grants.remove(&grant);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::handshake::{Phase, Step};
 use crate::keys::{self, Identity, KeyError};
 use crate::lie::Lie;
 use crate::pages::{Held, Quarantine};
-use crate::platform::{Channel, Platform, Ports};
+use crate::platform::{Channel, GrantRef, Platform, Ports, RingPage};
 use crate::rx::Rx;
 use crate::store::{Store, XenbusState};
 use crate::tx::Tx;
@@ -129,6 +129,9 @@ pub struct Device<P: Platform> {
     problem: Option<String>,
 }
 
+/// A ring's page and its grant.
+type Ring = (&'static RingPage, GrantRef);
+
 /// One connection to a backend.
 struct Epoch<P: Platform> {
     tx: Tx<P>,
@@ -215,9 +218,13 @@ impl<P: Platform> Device<P> {
     pub fn control<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         let was = self.is_up();
         let connects = self.counters.connects;
-        if let Err(error) = self.advance(store, now) {
-            self.retry = Some(now.after(RETRY));
-            self.report(error.to_string());
+        match self.advance(store, now) {
+            Ok(()) if self.is_up() => self.problem = None,
+            Ok(()) => {}
+            Err(error) => {
+                self.retry = Some(now.after(RETRY));
+                self.report(error.to_string());
+            }
         }
         match (was, self.is_up()) {
             (false, true) => Change::Up,
@@ -370,11 +377,8 @@ impl<P: Platform> Device<P> {
         let offer = Offer::read(store, &backend)?;
         let features = FeatureSet::from(offer);
         self.platform.begin(domain);
-        let ports = self.platform.open_channels(offer.split_channels).ok_or(ControlError::Exhausted)?;
-        let tx_ring = self.platform.allocate_ring().ok_or(ControlError::Exhausted)?;
-        let Some(rx_ring) = self.platform.allocate_ring() else {
-            let (page, grant) = tx_ring;
-            self.quarantine.end(&mut self.platform, Held::Ring(grant, page));
+        let Some((ports, tx_ring, rx_ring)) = self.rings(offer.split_channels) else {
+            self.platform.end();
             return Err(ControlError::Exhausted);
         };
         let epoch = self.epoch.insert(Epoch {
@@ -412,6 +416,18 @@ impl<P: Platform> Device<P> {
         Ok(())
     }
 
+    /// Event channels and two rings, or nothing.
+    fn rings(&mut self, split: bool) -> Option<(Ports, Ring, Ring)> {
+        let ports = self.platform.open_channels(split)?;
+        let tx = self.platform.allocate_ring()?;
+        let Some(rx) = self.platform.allocate_ring() else {
+            let (page, grant) = tx;
+            self.quarantine.end(&mut self.platform, Held::Ring(grant, page));
+            return None;
+        };
+        Some((ports, tx, rx))
+    }
+
     fn entry(&self, key: &str, value: &str) -> (String, Option<String>) {
         (format!("{}/{key}", self.front), Some(value.to_owned()))
     }
@@ -423,7 +439,6 @@ impl<P: Platform> Device<P> {
     fn open(&mut self, now: Microseconds) {
         self.phase = Phase::Connected;
         self.opened = now;
-        self.problem = None;
         self.counters.connects.increment();
         // The backend may have looked at the rings before it could be told of anything.
         self.platform.notify(Channel::Transmit);

@@ -1,0 +1,167 @@
+//! Folders that are sites, and folders that are none.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is the test's failure")]
+
+use site_pack::{Archive, PackError, Stamp, pack};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+use tempfile::TempDir;
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, body) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, body).unwrap();
+    }
+    folder
+}
+
+/// The names and bodies of a tar, as another program reads it.
+fn members(tar: &[u8]) -> Vec<(String, String)> {
+    let mut archive = tar::Archive::new(tar);
+    let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut body = String::new();
+        entry.read_to_string(&mut body).unwrap();
+        (entry.path().unwrap().to_str().unwrap().to_owned(), body)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+fn complaint(folder: &Path) -> String {
+    let text = pack(folder, Stamp::Modified).unwrap_err().to_string();
+    assert!(!text.contains('\n'));
+    text.replace(folder.to_str().unwrap(), "SITE")
+}
+
+#[test]
+fn every_file_is_packed_in_the_order_of_names() {
+    let long = format!("{}/{}.html", "d".repeat(120), "f".repeat(120));
+    let folder = folder(&[
+        ("index.html", "home"),
+        ("b/c.txt", ""),
+        ("b.txt", "b"),
+        (&long, "long"),
+        ("ü ?#%.html", "u"),
+    ]);
+    let names: Vec<_> = members(&pack(folder.path(), Stamp::Modified).unwrap());
+    let expected =
+        [("b.txt", "b"), ("b/c.txt", ""), (&long, "long"), ("index.html", "home"), ("ü ?#%.html", "u")];
+    assert_eq!(names, expected.map(|(name, body)| (name.to_owned(), body.to_owned())));
+}
+
+#[test]
+fn names_that_start_with_a_dot_are_left_out_but_for_well_known() {
+    let folder = folder(&[
+        ("index.html", ""),
+        (".htaccess", ""),
+        (".git/config", ""),
+        ("a/.DS_Store", ""),
+        ("a/.well-known/x", ""),
+        (".well-known/security.txt", ""),
+        (".well-known/.x", ""),
+    ]);
+    let names: Vec<_> =
+        members(&pack(folder.path(), Stamp::Modified).unwrap()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".well-known/security.txt", "index.html"]);
+}
+
+#[test]
+fn the_same_folder_gives_the_same_bytes() {
+    let files = [("index.html", "home"), ("a/b.css", "b"), ("a.txt", "a")];
+    let one = folder(&files);
+    let other = folder(&[files[2], files[0], files[1]]);
+    let pack = |folder: &TempDir| pack(folder.path(), Stamp::Epoch(784_111_777)).unwrap();
+    assert_eq!(pack(&one), pack(&other));
+    fs::write(other.path().join("a.txt"), "b").unwrap();
+    assert_ne!(pack(&one), pack(&other));
+}
+
+#[test]
+fn a_member_says_its_time_its_etag_and_its_type() {
+    let folder = folder(&[("index.html", "<p>home")]);
+    let file = fs::File::options().append(true).open(folder.path().join("index.html")).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777)).unwrap();
+    for (stamp, seconds) in [(Stamp::Modified, 784_111_777), (Stamp::Epoch(1), 1)] {
+        let tar = pack(folder.path(), stamp).unwrap();
+        let mut archive = tar::Archive::new(&tar[..]);
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.header().mtime().unwrap(), seconds);
+        assert_eq!((entry.header().uid().unwrap(), entry.header().mode().unwrap()), (0, 0o644));
+        let records = entry.pax_extensions().unwrap().unwrap();
+        let records: BTreeMap<_, _> = records
+            .map(|record| record.unwrap())
+            .map(|record| (record.key().unwrap().to_owned(), record.value().unwrap().to_owned()))
+            .collect();
+        // `printf '<p>home' | sha256sum`, its first half.
+        assert_eq!(records["HALFPAGE.etag"], "68db1a4970c9e0cc29ab46abb64c517a");
+        assert_eq!(records["HALFPAGE.type"], "text/html; charset=utf-8");
+    }
+}
+
+#[test]
+fn types_beyond_the_web_come_from_the_larger_table() {
+    let folder =
+        folder(&[("index.html", ""), ("a.odt", ""), ("a.py", "x = 1"), ("a.unknown", ""), ("LICENSE", "")]);
+    let tar = pack(folder.path(), Stamp::Modified).unwrap();
+    let text = String::from_utf8_lossy(&tar).into_owned();
+    for media_type in
+        ["application/vnd.oasis.opendocument.text", "text/plain; charset=utf-8", "application/octet-stream"]
+    {
+        assert!(text.contains(&format!("HALFPAGE.type={media_type}\n")), "{media_type}");
+    }
+}
+
+#[test]
+fn links_are_followed() {
+    let folder = folder(&[("index.html", "home"), ("a/b.txt", "b")]);
+    symlink("index.html", folder.path().join("linked.html")).unwrap();
+    symlink("a", folder.path().join("c")).unwrap();
+    let names: Vec<_> = members(&pack(folder.path(), Stamp::Modified).unwrap());
+    assert_eq!(
+        names[1..],
+        [("c/b.txt", "b"), ("index.html", "home"), ("linked.html", "home")]
+            .map(|(name, body)| (name.to_owned(), body.to_owned()))
+    );
+}
+
+#[test]
+fn what_is_no_site_is_refused_in_one_line() {
+    assert_eq!(complaint(Path::new("/no/such")), "SITE: no such folder");
+    assert_eq!(complaint(Path::new("/dev/null")), "SITE: no such folder");
+    assert_eq!(complaint(folder(&[]).path()), "SITE: the folder holds no files to serve");
+    assert_eq!(complaint(folder(&[(".hidden", "")]).path()), "SITE: the folder holds no files to serve");
+    assert_eq!(complaint(folder(&[("a/index.html", "")]).path()), "SITE: there is no index.html");
+    assert_eq!(
+        complaint(folder(&[("index.html", ""), ("a\nb", "")]).path()),
+        "\"a\\nb\": such a name cannot be a URL"
+    );
+
+    let bytes = folder(&[("index.html", "")]);
+    fs::write(bytes.path().join(std::ffi::OsStr::from_bytes(b"a\xff")), "").unwrap();
+    assert_eq!(complaint(bytes.path()), "\"a\\xff\": such a name cannot be a URL");
+
+    let dangling = folder(&[("index.html", "")]);
+    symlink("nowhere", dangling.path().join("link")).unwrap();
+    assert_eq!(complaint(dangling.path()), "SITE/link: No such file or directory (os error 2)");
+
+    let circular = folder(&[("index.html", "")]);
+    symlink(".", circular.path().join("loop")).unwrap();
+    assert_eq!(complaint(circular.path()), "SITE/loop: a loop of links");
+}
+
+#[test]
+fn two_files_of_one_name_are_refused() {
+    let mut archive = Archive::new(Stamp::Modified);
+    archive.add("a.html", b"", UNIX_EPOCH).unwrap();
+    let error = archive.add("a.html", b"", UNIX_EPOCH).unwrap_err();
+    assert!(matches!(&error, PackError::Same(name) if name == "a.html"));
+    assert_eq!(error.to_string(), "/a.html: two files would have this URL");
+}

@@ -3,14 +3,14 @@
 use crate::addressing::Addressing;
 use crate::device::{Device, ReceiveChecksum};
 use crate::dhcp::{self, Action, Outcome};
-use crate::interface::{Delivery, Interface};
+use crate::interface::{Delivery, Interface, Outlet};
 use crate::random::Random;
 use crate::service::Service;
+use crate::tcp::Tcp;
 use crate::time::Instant;
 use crate::wire::ethernet;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::marker::PhantomData;
 
 pub use crate::dhcp::Counters as DhcpCounters;
 pub use crate::interface::Counters as InterfaceCounters;
@@ -43,7 +43,6 @@ const EVENTS: usize = 16;
 ///
 /// It owns no device and no clock: each call is given both, and [`Self::next_deadline`] says when to call again at the
 /// latest, if no frame comes before.
-#[derive(Debug)]
 pub struct Stack<S: Service> {
     interface: Interface,
     random: Random,
@@ -51,7 +50,7 @@ pub struct Stack<S: Service> {
     given: Option<Addressing>,
     client: Option<dhcp::Client>,
     events: VecDeque<Event>,
-    service: PhantomData<S>,
+    tcp: Tcp<S>,
 }
 
 impl<S: Service> Stack<S> {
@@ -66,7 +65,8 @@ impl<S: Service> Stack<S> {
             }
         };
         let interface = Interface::new(hardware, client.is_some(), Random::new(&random.seed()));
-        Self { interface, random, given, client, events: VecDeque::new(), service: PhantomData }
+        let tcp = Tcp::new(random.seed());
+        Self { interface, random, given, client, events: VecDeque::new(), tcp }
     }
 
     /// Takes a frame from the device.
@@ -76,14 +76,16 @@ impl<S: Service> Stack<S> {
         checksum: ReceiveChecksum,
         now: Instant,
         device: &mut impl Device,
-        _service: &mut S,
+        service: &mut S,
     ) {
         match self.interface.receive(frame, checksum, now, device) {
             Some(Delivery::Tcp { local, remote, segment }) => {
-                log::trace!("tcp: {} bytes from {remote} to {local}", segment.len());
+                let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                self.tcp.receive(local, remote, segment, now, service, &mut outlet);
             }
             Some(Delivery::TcpUnreachable { local, remote, quoted, why }) => {
-                log::trace!("tcp: from {local} to {remote}, {} bytes: {why:?}", quoted.len());
+                let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                self.tcp.unreachable(local, remote, quoted, why, now, service, &mut outlet);
             }
             Some(Delivery::Dhcp { source, message }) => {
                 let outcome = self.client.as_mut().and_then(|client| client.receive(source, message, now));
@@ -99,12 +101,14 @@ impl<S: Service> Stack<S> {
     }
 
     /// Does what is due, and sends what the device had no room for before.
-    pub fn poll(&mut self, now: Instant, device: &mut impl Device, _service: &mut S) {
+    pub fn poll(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
         if let Some(addressing) = self.given.take() {
             self.configure(Some(addressing), device);
         }
         self.poll_client(now, device);
         self.interface.poll(now, device);
+        let mut outlet = Outlet { interface: &mut self.interface, device, now };
+        self.tcp.poll(now, service, &mut outlet);
     }
 
     /// When to poll at the latest; `None` where only a frame can bring something to do.
@@ -113,7 +117,7 @@ impl<S: Service> Stack<S> {
             return Some(Instant::ZERO);
         }
         let client = self.client.as_ref().and_then(dhcp::Client::next_deadline);
-        [client, self.interface.next_deadline()].into_iter().flatten().min()
+        [client, self.interface.next_deadline(), self.tcp.next_deadline()].into_iter().flatten().min()
     }
 
     /// The next thing that happened.
@@ -127,11 +131,14 @@ impl<S: Service> Stack<S> {
     }
 
     /// Ends every connection in order: what is queued is sent, then a FIN.
-    pub fn stop(&mut self, _now: Instant, _device: &mut impl Device, _service: &mut S) {}
+    pub fn stop(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
+        let mut outlet = Outlet { interface: &mut self.interface, device, now };
+        self.tcp.stop(now, service, &mut outlet);
+    }
 
-    /// After [`Self::stop`]: whether no connection is left.
+    /// After [`Self::stop`]: whether no connection is left, TIME-WAIT apart.
     pub fn is_stopped(&self) -> bool {
-        true
+        self.tcp.is_empty()
     }
 
     /// Mixes fresh entropy in, as after a restore.
@@ -144,10 +151,15 @@ impl<S: Service> Stack<S> {
         &self.interface.counters
     }
 
+    /// TCP, for its tables and counters.
+    pub fn tcp(&self) -> &Tcp<S> {
+        &self.tcp
+    }
+
     /// Every counter with its name.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let client = self.client.as_ref().map(|client| client.counters).unwrap_or_default();
-        self.interface.counters.iter().chain(client.iter())
+        self.interface.counters.iter().chain(client.iter()).chain(self.tcp.counters().iter())
     }
 
     /// Sends what the DHCP client has to say.

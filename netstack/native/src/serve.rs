@@ -57,7 +57,8 @@ pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
             stack.stop(now, &mut tap, &mut server);
         }
     }
-    for (name, value) in stack.counters().filter(|(_, value)| *value > 0) {
+    let counters = stack.counters().chain(server.counters().iter());
+    for (name, value) in counters.filter(|(_, value)| *value > 0) {
         println!("counter {name}={value}");
     }
     Ok(())

@@ -18,9 +18,7 @@ impl Control {
     pub fn open(store: &mut Store) -> Result<Self, Error> {
         for feature in FEATURES {
             // An old toolstack has no such nodes, and does not let us make them; it asks all the same.
-            if let Err(error) = store.session().write(feature, b"1") {
-                log::debug!("control: {feature}: {error}");
-            }
+            store.session().write_unheeded(feature, b"1")?;
         }
         Ok(Self { watch: store.session().watch(SHUTDOWN)? })
     }

@@ -10,8 +10,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Requests that may wait for their replies at once.
-const OUTSTANDING_MAX: usize = 8;
+/// Requests that may wait for their replies at once. A store may stop reading a domain that has more than 20.
+pub const OUTSTANDING_MAX: usize = 16;
 /// Watches at once.
 const WATCHES_MAX: usize = 16;
 /// Bytes that may wait for room in the ring: one message of the greatest size and some small ones.

@@ -1,6 +1,9 @@
 //! Calls to the store that wait for their answer.
+//!
+//! The store answers in order, so what does not depend on an answer is sent at once and awaited together: each wait is
+//! a way to dom0 and back, and a boot has many.
 
-use super::client::{Client, RequestId, WatchId};
+use super::client::{Client, OUTSTANDING_MAX, RequestId, WatchId};
 use super::error::Error;
 use super::interface::Rings;
 use super::wire::{self, Errno, MessageType};
@@ -49,18 +52,30 @@ impl<'r, W: Wait> Session<'r, W> {
         &mut self.wait
     }
 
-    /// Makes the store forget the watches and transactions of whoever ran in this domain before.
-    /// A store that does not know how is no failure.
+    /// Makes the store forget the watches and transactions of whoever ran in this domain before, without waiting for
+    /// it: a store that does not know how refuses, which is counted.
     pub fn reset(&mut self) -> Result<(), Error> {
-        match self.call(MessageType::ResetWatches, 0, &[b"\0"]) {
-            Ok(_) | Err(Error::Refused(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.client.submit_unheeded(MessageType::ResetWatches, &[b"\0"])?;
+        self.pump()
     }
 
     /// A node's value.
     pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
         self.read_in(0, path)
+    }
+
+    /// The values of several nodes, in their order, for about the wait of one.
+    pub fn read_all(&mut self, paths: &[&str]) -> Vec<Result<Vec<u8>, Error>> {
+        let mut values = Vec::with_capacity(paths.len());
+        for batch in paths.chunks(OUTSTANDING_MAX) {
+            let submit = |path: &&str| {
+                check(path)?;
+                self.client.submit(MessageType::Read, 0, &[path.as_bytes(), b"\0"])
+            };
+            let requests: Vec<Result<RequestId, Error>> = batch.iter().map(submit).collect();
+            values.extend(requests.into_iter().map(|request| self.reply(request?)));
+        }
+        values
     }
 
     /// A node's value as text.
@@ -71,7 +86,8 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// Sets a node's value, making it where it is not there.
     pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
-        self.write_in(0, path, value)
+        check(path)?;
+        self.command(MessageType::Write, 0, &[path.as_bytes(), b"\0", value])
     }
 
     /// Sets a node's value without waiting for the store's consent; a refusal is counted.
@@ -83,7 +99,8 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// Removes a node and all below it; that it is not there is no failure.
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
-        self.remove_in(0, path)
+        check(path)?;
+        present(self.command(MessageType::Rm, 0, &[path.as_bytes(), b"\0"]))
     }
 
     /// The names under a node.
@@ -140,7 +157,10 @@ impl<'r, W: Wait> Session<'r, W> {
     ) -> Result<T, Error> {
         for _ in 0..TRANSACTION_ATTEMPTS {
             let id = self.start_transaction()?;
-            let done = work(&mut Transaction { session: self, id });
+            let mut transaction = Transaction { session: self, id, unanswered: Vec::new() };
+            let worked = work(&mut transaction);
+            let settled = transaction.settle();
+            let done = worked.and_then(|value| settled.map(|()| value));
             let verdict: &[u8] = if done.is_ok() { b"T\0" } else { b"F\0" };
             let ended = self.command(MessageType::TransactionEnd, id, &[verdict]);
             match (done, ended) {
@@ -167,19 +187,6 @@ impl<'r, W: Wait> Session<'r, W> {
         self.call(MessageType::Read, transaction, &[path.as_bytes(), b"\0"])
     }
 
-    fn write_in(&mut self, transaction: u32, path: &str, value: &[u8]) -> Result<(), Error> {
-        check(path)?;
-        self.command(MessageType::Write, transaction, &[path.as_bytes(), b"\0", value])
-    }
-
-    fn remove_in(&mut self, transaction: u32, path: &str) -> Result<(), Error> {
-        check(path)?;
-        match self.command(MessageType::Rm, transaction, &[path.as_bytes(), b"\0"]) {
-            Err(error) if error.is_absent() => Ok(()),
-            done => done,
-        }
-    }
-
     fn list_in(&mut self, transaction: u32, path: &str) -> Result<Vec<String>, Error> {
         check(path)?;
         let reply = self.call(MessageType::Directory, transaction, &[path.as_bytes(), b"\0"])?;
@@ -200,23 +207,34 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// A request whose reply is no more than `OK`.
     fn command(&mut self, kind: MessageType, transaction: u32, payload: &[&[u8]]) -> Result<(), Error> {
-        if self.call(kind, transaction, payload)? == b"OK\0" { Ok(()) } else { Err(self.malformed()) }
+        let request = self.client.submit(kind, transaction, payload)?;
+        self.consent(request)
+    }
+
+    /// Waits for a reply that is no more than `OK`.
+    fn consent(&mut self, request: RequestId) -> Result<(), Error> {
+        if self.reply(request)? == b"OK\0" { Ok(()) } else { Err(self.malformed()) }
     }
 
     fn call(&mut self, kind: MessageType, transaction: u32, payload: &[&[u8]]) -> Result<Vec<u8>, Error> {
-        let id = self.client.submit(kind, transaction, payload)?;
+        let request = self.client.submit(kind, transaction, payload)?;
+        self.reply(request)
+    }
+
+    /// Waits for a reply. Whatever becomes of it, the request is answered or forgotten.
+    fn reply(&mut self, request: RequestId) -> Result<Vec<u8>, Error> {
         self.wait.begin();
-        let reply = self.reply(id);
+        let reply = self.wait_for(request);
         if reply.is_err() {
-            self.client.forget(id);
+            self.client.forget(request);
         }
         reply
     }
 
-    fn reply(&mut self, id: RequestId) -> Result<Vec<u8>, Error> {
+    fn wait_for(&mut self, request: RequestId) -> Result<Vec<u8>, Error> {
         loop {
             self.pump()?;
-            if let Some(reply) = self.client.take(id) {
+            if let Some(reply) = self.client.take(request) {
                 return reply;
             }
             if self.wait.wait().is_err() {
@@ -236,11 +254,19 @@ impl<'r, W: Wait> Session<'r, W> {
     }
 }
 
-/// A transaction under way.
+/// A transaction under way. What it changes is sent at once; whether the store consented is known at its end, before
+/// it is committed.
 #[derive(Debug)]
 pub struct Transaction<'s, 'r, W> {
     session: &'s mut Session<'r, W>,
     id: u32,
+    unanswered: Vec<(RequestId, Change)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Change {
+    Write,
+    Remove,
 }
 
 impl<W: Wait> Transaction<'_, '_, W> {
@@ -249,19 +275,64 @@ impl<W: Wait> Transaction<'_, '_, W> {
         self.session.read_in(self.id, path)
     }
 
+    /// The names under a node.
+    pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
+        self.session.list_in(self.id, path)
+    }
+
     /// Sets a node's value, making it where it is not there.
     pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
-        self.session.write_in(self.id, path, value)
+        check(path)?;
+        self.send(Change::Write, MessageType::Write, &[path.as_bytes(), b"\0", value])
     }
 
     /// Removes a node and all below it; that it is not there is no failure.
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
-        self.session.remove_in(self.id, path)
+        check(path)?;
+        self.send(Change::Remove, MessageType::Rm, &[path.as_bytes(), b"\0"])
     }
 
-    /// The names under a node.
-    pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
-        self.session.list_in(self.id, path)
+    fn send(&mut self, change: Change, kind: MessageType, payload: &[&[u8]]) -> Result<(), Error> {
+        // One stays free, for a read.
+        if self.unanswered.len() >= OUTSTANDING_MAX.saturating_sub(1) {
+            self.settle()?;
+        }
+        let request = match self.session.client.submit(kind, self.id, payload) {
+            // Large values fill the queue before there are many.
+            Err(Error::Busy) => {
+                self.settle()?;
+                self.session.client.submit(kind, self.id, payload)?
+            }
+            request => request?,
+        };
+        self.unanswered.push((request, change));
+        self.session.pump()
+    }
+
+    /// Waits for the store's consent to what was sent: the first refusal is the result.
+    fn settle(&mut self) -> Result<(), Error> {
+        let mut settled = Ok(());
+        for (request, change) in self.unanswered.drain(..) {
+            // A store that has been silent once is not waited for again.
+            if matches!(settled, Err(Error::TimedOut | Error::Ring(_))) {
+                self.session.client.forget(request);
+                continue;
+            }
+            let consent = match (self.session.consent(request), change) {
+                (consent, Change::Remove) => present(consent),
+                (consent, Change::Write) => consent,
+            };
+            settled = settled.and(consent);
+        }
+        settled
+    }
+}
+
+/// To remove what is not there is no failure.
+fn present(removed: Result<(), Error>) -> Result<(), Error> {
+    match removed {
+        Err(error) if error.is_absent() => Ok(()),
+        removed => removed,
     }
 }
 

@@ -159,6 +159,55 @@ fn an_error_inside_aborts_the_transaction() {
 }
 
 #[test]
+fn what_waits_for_no_answer_is_sent_together() {
+    let (mut client, store) = fresh();
+    client
+        .transaction(|transaction| (0..12).try_for_each(|n| transaction.write(&format!("n{n}"), b"1")))
+        .unwrap();
+    assert_eq!(store.borrow().tree.len(), 12);
+    assert_eq!(store.borrow().runs, 3, "the start, the writes, the end");
+
+    let paths: Vec<String> = (0..20).map(|n| format!("n{n}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).chain(["a\0b"]).collect();
+    let values = client.read_all(&paths);
+    assert_eq!(store.borrow().runs, 5, "16 and 4");
+    let absent = Err(Error::Refused(Errno::ENOENT));
+    assert!(values[..12].iter().all(|value| *value == Ok(b"1".to_vec())));
+    assert!(values[12..20].iter().all(|value| *value == absent));
+    assert_eq!(values[20..], [Err(Error::Nul)]);
+}
+
+#[test]
+fn a_transaction_may_be_longer_than_what_can_wait() {
+    let (mut client, store) = fresh();
+    client
+        .transaction(|transaction| {
+            for n in 0..40 {
+                transaction.write(&format!("n{n}"), &[n; 2000])?;
+            }
+            transaction.remove("n0")?;
+            assert_eq!(transaction.read("n39")?, [39; 2000]);
+            transaction.remove("n0")
+        })
+        .unwrap();
+    assert_eq!(store.borrow().tree.len(), 39);
+}
+
+#[test]
+fn a_refused_write_aborts_the_transaction() {
+    let (mut client, store) = fresh();
+    store.borrow_mut().lies.push_back(|id| message(6, id, 0, b"41\0"));
+    store.borrow_mut().lies.push_back(|id| message(11, id, 41, b"OK\0"));
+    store.borrow_mut().lies.push_back(|id| message(16, id, 41, b"EACCES\0"));
+    let result =
+        client.transaction(|transaction| (0..5).try_for_each(|n| transaction.write(&format!("n{n}"), b"")));
+    assert_eq!(result, Err(Error::Refused(Errno::EACCES)));
+    assert_eq!(store.borrow().seen.last().unwrap().2, b"F\0");
+    assert!(store.borrow().tree.is_empty());
+    client.write("after", b"").unwrap();
+}
+
+#[test]
 fn unheeded_writes_do_not_wait() {
     let (mut client, store) = fresh();
     for n in 0..20 {
@@ -193,8 +242,8 @@ fn a_boot_loader_was_here_before() {
 
     let mut client = session(page, &store);
     client.reset().unwrap();
-    assert!(store.borrow().watches.is_empty());
     client.write("a", b"1").unwrap();
+    assert!(store.borrow().watches.is_empty());
     assert_eq!(client.read("a").unwrap(), b"1");
     let counters = client.client().counters();
     assert_eq!((counters.unmatched.get(), counters.unknown_watch.get(), client.fired()), (1, 1, None));
@@ -205,6 +254,8 @@ fn a_store_that_cannot_reset_is_no_failure() {
     let (mut client, store) = fresh();
     store.borrow_mut().lies.push_back(|id| message(16, id, 0, b"ENOSYS\0"));
     client.reset().unwrap();
+    client.write("a", b"1").unwrap();
+    assert_eq!(client.client().counters().unheeded_refused.get(), 1);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Daemon {
     /// Bytes moved to the ring at once: the client sees its messages cut.
     pub trickle: usize,
     pub notified: u32,
+    /// How often the client waited.
+    pub runs: u32,
 }
 
 /// The client's way to the daemon: to wait is to let it run.
@@ -89,6 +91,7 @@ pub fn daemon(page: &'static XenstoreInterface) -> Store {
         lies: VecDeque::new(),
         trickle: 1024,
         notified: 0,
+        runs: 0,
     }))
 }
 
@@ -113,6 +116,7 @@ pub fn message(kind: u32, request: u32, transaction: u32, payload: &[u8]) -> Vec
 impl Daemon {
     /// Takes what is in the ring, answers what is whole, sends what fits.
     pub fn run(&mut self) {
+        self.runs += 1;
         let mut chunk = [0; 2048];
         let read = self.requests.read(&mut chunk).unwrap();
         self.received.extend(&chunk[..read]);

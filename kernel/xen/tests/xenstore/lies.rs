@@ -128,6 +128,21 @@ fn replies_without_their_form_are_malformed() {
 }
 
 #[test]
+fn a_store_silent_within_a_transaction_is_waited_for_once() {
+    let (mut client, store) = fresh();
+    for _ in 0..3 {
+        store.borrow_mut().lies.push_back(|id| message(6, id, 0, b"50\0"));
+        store.borrow_mut().lies.extend([(|_| Vec::new()) as fn(u32) -> Vec<u8>; 6]);
+        let result = client
+            .transaction(|transaction| (0..5).try_for_each(|n| transaction.write(&format!("n{n}"), b"")));
+        assert_eq!(result, Err(Error::TimedOut));
+    }
+    // Once for the writes and once for the abort, each time.
+    assert_eq!(counted(*client.client().counters()), [("store_timed_out", 6)]);
+    client.write("after", b"").unwrap();
+}
+
+#[test]
 fn indices_that_make_no_sense_are_an_error_each_time() {
     let page = page(0);
     let store = daemon(page);
@@ -145,7 +160,7 @@ fn indices_that_make_no_sense_are_an_error_each_time() {
 #[test]
 fn requests_that_wait_are_bounded() {
     let mut client = Client::new(0);
-    for _ in 0..8 {
+    for _ in 0..16 {
         client.submit(MessageType::Read, 0, &[b"a\0"]).unwrap();
     }
     assert_eq!(client.submit(MessageType::Read, 0, &[b"a\0"]), Err(Error::Busy));

@@ -28,6 +28,7 @@ mod mem;
 pub mod memory;
 pub mod panic;
 pub mod pv;
+pub mod registers;
 pub mod site;
 pub mod time;
 pub mod uptime;

@@ -1,11 +1,11 @@
 //! The end of the domain, by intent or by failure.
 //!
-//! A failure prints its reason, the registers and the fault address where it was an exception, what others registered
-//! (counters, the last packets), and the last lines of the log; then the domain crashes, so that `on_crash` decides.
+//! A failure prints its reason, the registers, the calls that led there, what others registered (counters, the last
+//! packets), and the last lines of the log; then the domain crashes, so that `on_crash` decides.
 
 use crate::console::{self, LastLines};
 use crate::pv::hypercall::{Shutdown, shutdown};
-use crate::pv::traps::Registers;
+use crate::registers::Registers;
 use core::fmt::{self, Display, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -39,11 +39,11 @@ pub fn reboot() -> ! {
 
 /// Ends the domain because a stage of the boot failed.
 pub fn fail(stage: &str, error: &dyn Display) -> ! {
-    crash(format_args!("cannot boot: {stage}: {error}"), None)
+    crash(format_args!("cannot boot: {stage}: {error}"), &Registers::here())
 }
 
 /// Reports, and crashes the domain. When the report itself fails, there is none.
-pub fn crash(reason: fmt::Arguments<'_>, registers: Option<&Registers>) -> ! {
+pub fn crash(reason: fmt::Arguments<'_>, registers: &Registers) -> ! {
     if CRASHING.swap(true, Ordering::Relaxed) {
         shutdown(Shutdown::Crash);
     }
@@ -58,12 +58,11 @@ fn write_report(
     out: &mut dyn Write,
     log: &LastLines,
     reason: fmt::Arguments<'_>,
-    registers: Option<&Registers>,
+    registers: &Registers,
 ) -> fmt::Result {
     writeln!(out, "CRASH: {reason}")?;
-    if let Some(registers) = registers {
-        writeln!(out, "{registers}")?;
-    }
+    writeln!(out, "{registers}")?;
+    writeln!(out, "{}", registers.calls())?;
     if let Some(reporter) = REPORTER.get() {
         reporter(out)?;
     }
@@ -76,11 +75,12 @@ fn write_report(
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    let registers = Registers::here();
     match info.location() {
         Some(at) => crash(
             format_args!("panic at {}:{}:{}: {}", at.file(), at.line(), at.column(), info.message()),
-            None,
+            &registers,
         ),
-        None => crash(format_args!("panic: {}", info.message()), None),
+        None => crash(format_args!("panic: {}", info.message()), &registers),
     }
 }

@@ -2,6 +2,7 @@
 //! page tables that Xen checks, and the trap table. The rest of the kernel asks this module for a machine frame, a
 //! mapping or a hypercall, and knows no more.
 
+pub mod audit;
 pub mod boot;
 pub mod direct_map;
 pub mod error;

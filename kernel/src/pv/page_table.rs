@@ -55,6 +55,16 @@ impl Entry {
         Self(frame.0 << 12 | Self::ACCESSED_DIRTY | Self::USER | Self::WRITABLE | Self::PRESENT)
     }
 
+    /// Whether the page can be written.
+    pub const fn is_writable(self) -> bool {
+        self.0 & Self::PRESENT != 0 && self.0 & Self::WRITABLE != 0
+    }
+
+    /// Whether the page can be executed.
+    pub const fn is_executable(self) -> bool {
+        self.0 & Self::PRESENT != 0 && self.0 & Self::NO_EXECUTE == 0
+    }
+
     /// The frame it maps or points to; `None` when absent.
     pub const fn frame(self) -> Option<Mfn> {
         if self.0 & Self::PRESENT == 0 { None } else { Some(Mfn((self.0 & Self::FRAME) >> 12)) }

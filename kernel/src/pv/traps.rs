@@ -6,6 +6,7 @@
 use super::error::Errno;
 use super::hypercall::{self, TrapInfo};
 use crate::panic;
+use crate::registers::{General, Registers};
 use core::arch::{asm, global_asm};
 use core::fmt;
 
@@ -68,24 +69,10 @@ unsafe extern "C" {
     static trap_stubs: [[u64; 2]; VECTORS];
 }
 
-/// The registers at an exception, as the stubs push them.
+/// The stack at an exception, as the stubs leave it.
 #[repr(C)]
-pub struct Registers {
-    r15: u64,
-    r14: u64,
-    r13: u64,
-    r12: u64,
-    r11: u64,
-    r10: u64,
-    r9: u64,
-    r8: u64,
-    rdi: u64,
-    rsi: u64,
-    rbp: u64,
-    rbx: u64,
-    rdx: u64,
-    rcx: u64,
-    rax: u64,
+struct Frame {
+    general: General,
     vector: u64,
     error: u64,
     rip: u64,
@@ -98,63 +85,28 @@ pub struct Registers {
 /// The vector of a page fault.
 const PAGE_FAULT: u64 = 14;
 
-impl Registers {
-    /// Where it happened.
-    pub const fn rip(&self) -> u64 {
-        self.rip
-    }
-
-    /// The stack pointer when it happened.
-    pub const fn rsp(&self) -> u64 {
-        self.rsp
-    }
-
-    fn name(&self) -> &'static str {
-        match self.vector {
-            0 => "divide error",
-            1 => "debug exception",
-            3 => "breakpoint",
-            4 => "overflow",
-            5 => "bound range exceeded",
-            6 => "invalid opcode",
-            7 => "device not available",
-            8 => "double fault",
-            10 => "invalid TSS",
-            11 => "segment not present",
-            12 => "stack fault",
-            13 => "general protection fault",
-            PAGE_FAULT => "page fault",
-            16 => "x87 floating-point error",
-            17 => "alignment check",
-            18 => "machine check",
-            19 => "SIMD floating-point error",
-            21 => "control protection fault",
-            _ => "exception",
-        }
-    }
-}
-
-impl fmt::Display for Registers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  rip {:#018x}  rsp {:#018x}  rflags {:#010x}", self.rip, self.rsp, self.rflags)?;
-        let rows = [
-            [("rax", self.rax), ("rbx", self.rbx), ("rcx", self.rcx)],
-            [("rdx", self.rdx), ("rsi", self.rsi), ("rdi", self.rdi)],
-            [("rbp", self.rbp), ("r8 ", self.r8), ("r9 ", self.r9)],
-            [("r10", self.r10), ("r11", self.r11), ("r12", self.r12)],
-            [("r13", self.r13), ("r14", self.r14), ("r15", self.r15)],
-        ];
-        for [(a, x), (b, y), (c, z)] in rows {
-            writeln!(f, "  {a} {x:#018x}  {b} {y:#018x}  {c} {z:#018x}")?;
-        }
-        write!(
-            f,
-            "  cs {:#06x}  ss {:#06x}  vector {}  error code {:#x}",
-            self.cs & 0xffff,
-            self.ss & 0xffff,
-            self.vector,
-            self.error
-        )
+/// What a vector means.
+const fn name(vector: u64) -> &'static str {
+    match vector {
+        0 => "divide error",
+        1 => "debug exception",
+        3 => "breakpoint",
+        4 => "overflow",
+        5 => "bound range exceeded",
+        6 => "invalid opcode",
+        7 => "device not available",
+        8 => "double fault",
+        10 => "invalid TSS",
+        11 => "segment not present",
+        12 => "stack fault",
+        13 => "general protection fault",
+        PAGE_FAULT => "page fault",
+        16 => "x87 floating-point error",
+        17 => "alignment check",
+        18 => "machine check",
+        19 => "SIMD floating-point error",
+        21 => "control protection fault",
+        _ => "exception",
     }
 }
 
@@ -178,13 +130,15 @@ impl fmt::Display for PageFault {
 }
 
 /// Where every stub ends up.
-extern "C" fn handler(registers: &Registers) -> ! {
-    let name = registers.name();
-    if registers.vector == PAGE_FAULT {
-        let fault = PageFault { address: fault_address(), error: registers.error };
-        panic::crash(format_args!("{name}: {fault}"), Some(registers))
+extern "C" fn handler(frame: &Frame) -> ! {
+    let Frame { general, vector, error, rip, rflags, rsp, .. } = *frame;
+    let registers = Registers { general, rip, rsp, rflags };
+    let name = name(vector);
+    if vector == PAGE_FAULT {
+        let fault = PageFault { address: fault_address(), error };
+        panic::crash(format_args!("{name}: {fault}"), &registers)
     } else {
-        panic::crash(format_args!("{name}"), Some(registers))
+        panic::crash(format_args!("{name}: vector {vector}, error code {error:#x}"), &registers)
     }
 }
 

@@ -1,0 +1,129 @@
+//! An image that checks what no host can: page tables, pages, the heap, and the functions of mem.rs. It says "ok" and
+//! powers off, or it panics.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::hint::black_box;
+use kernel::memory::{self, Page};
+use kernel::pv::boot::Entry;
+use kernel::pv::{self, PAGE_SIZE, p2m};
+
+kernel::entry!(check);
+
+fn check(entry: Entry) -> ! {
+    kernel::boot::machine(&entry);
+    rights();
+    moves();
+    fills_and_compares();
+    heap();
+    pages();
+    log::info!("check-memory: ok");
+    kernel::panic::poweroff()
+}
+
+/// Nothing is both written and executed, and every section has its own rights.
+fn rights() {
+    let rights = pv::audit::rights();
+    log::info!("check-memory: {rights:?}");
+    assert!(rights.is_some_and(|rights| rights.wrong == 0 && rights.absent == 1));
+}
+
+/// A byte that tells where it came from.
+fn mark(number: usize) -> u8 {
+    u8::try_from(black_box(number).wrapping_mul(37).wrapping_add(11) & 0xff).unwrap_or(0)
+}
+
+/// Copies of every length up to 300 bytes within 700, at every alignment, apart and overlapping both ways.
+fn moves() {
+    const SIZE: usize = 700;
+    let mut block = [0_u8; SIZE];
+    for length in 0..300 {
+        for (from, to) in
+            [(0_usize, 350), (350, 0), (3, 350), (40, 41), (41, 40), (40, 56), (57, 40), (40, 103), (9, 9)]
+        {
+            block.iter_mut().enumerate().for_each(|(number, byte)| *byte = mark(number));
+            black_box(&mut block).copy_within(from..from.wrapping_add(length), to);
+            let moved = to..to.wrapping_add(length);
+            for (number, byte) in black_box(&block).iter().enumerate() {
+                let source =
+                    if moved.contains(&number) { number.wrapping_sub(to).wrapping_add(from) } else { number };
+                assert_eq!(*byte, mark(source), "copy of {length} bytes from {from} to {to}, byte {number}");
+            }
+        }
+    }
+}
+
+/// Fills and comparisons of every length up to 200 bytes.
+fn fills_and_compares() {
+    let mut block = [0_u8; 300];
+    for length in 0..200_usize {
+        let start = length % 17;
+        let filled = start..start.wrapping_add(length);
+        block.iter_mut().enumerate().for_each(|(number, byte)| *byte = mark(number));
+        let Some(part) = block.get_mut(filled.clone()) else { continue };
+        black_box(part).fill(black_box(0xa5));
+        for (number, byte) in black_box(&block).iter().enumerate() {
+            let expected = if filled.contains(&number) { 0xa5 } else { mark(number) };
+            assert_eq!(*byte, expected, "fill of {length} bytes, byte {number}");
+        }
+        let mut other = block;
+        let (Some(one), Some(two)) = (block.get(..length), other.get(..length)) else { continue };
+        assert!(black_box(one) == black_box(two) && one.cmp(two).is_eq(), "comparison of {length} bytes");
+        for different in 0..length {
+            if let Some(byte) = other.get_mut(different) {
+                *byte = byte.wrapping_add(1);
+            }
+            let (Some(one), Some(two)) = (block.get(..length), other.get(..length)) else { continue };
+            let (first, second) = (block.get(different), other.get(different));
+            assert!(black_box(one) != black_box(two), "comparison of {length} bytes, byte {different}");
+            assert_eq!(one.cmp(two), first.cmp(&second), "order of {length} bytes, byte {different}");
+            other = block;
+        }
+    }
+}
+
+/// Blocks of all sizes keep their bytes while others come and go, and all of it comes back.
+fn heap() {
+    let before = memory::heap_in_use();
+    let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(256);
+    let mut random = 12345_usize;
+    for step in 0..20_000_usize {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let choice = random >> 33;
+        if blocks.len() < 200 && !choice.is_multiple_of(3) {
+            let size = if choice.is_multiple_of(50) { choice % 20_000 } else { choice % 3000 };
+            blocks.push(Vec::from_iter((0..size).map(|number| mark(number.wrapping_add(size)))));
+        } else if !blocks.is_empty() {
+            let mut block = blocks.swap_remove(choice.checked_rem(blocks.len()).unwrap_or(0));
+            let size = block.len();
+            block.reserve(step % 500);
+            assert!(block.iter().enumerate().all(|(number, byte)| *byte == mark(number.wrapping_add(size))));
+        }
+    }
+    drop(blocks);
+    assert_eq!(memory::heap_in_use(), before, "bytes of the heap are missing");
+}
+
+/// Every page can be had, is zero, differs from every other, has a frame, and comes back.
+fn pages() {
+    let before = memory::free_pages();
+    let mut held: Vec<Page> = Vec::with_capacity(before);
+    let room = memory::free_pages();
+    while let Some(mut page) = Page::zeroed() {
+        assert!(page.bytes().iter().all(|byte| *byte == 0));
+        let number = u64::try_from(held.len()).unwrap_or(0);
+        page.bytes_mut().chunks_exact_mut(8).for_each(|word| word.copy_from_slice(&number.to_le_bytes()));
+        held.push(page);
+    }
+    assert_eq!((held.len(), memory::free_pages()), (room, 0));
+    for (number, page) in (0_u64..).zip(&held) {
+        assert!(page.bytes().chunks_exact(8).all(|word| word == number.to_le_bytes()));
+        assert_eq!(p2m::address_of_frame(page.machine_frame()), Some(page.address().addr().get()));
+    }
+    assert!(Vec::<u8>::new().try_reserve(100 * PAGE_SIZE).is_err());
+    drop(held);
+    assert_eq!(memory::free_pages(), room);
+}

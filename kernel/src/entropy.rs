@@ -1,8 +1,8 @@
 //! Randomness from what the machine has: the processor's generator where CPUID shows one, the jitter of the time stamp
 //! counter, the clock, and the domain's uuid.
 //!
-//! The generator is not taken at its word alone (some have been seen to give one value for ever), nor is anything else
-//! ruled out: everything is mixed, and what is known of one source takes nothing from the others.
+//! The generator is not taken at its word alone: everything is mixed, and what is known of one source takes nothing from
+//! the others.
 
 use crate::pv::hypercall;
 use crate::time;
@@ -10,11 +10,10 @@ use crate::uptime::ticks;
 use core::arch::x86_64::{__cpuid, __cpuid_count, _rdrand64_step, _rdseed64_step};
 use core::fmt;
 use netstack::random::Random;
+use xen::entropy::words;
 
 /// Words taken from the processor's generator.
 const WORDS: usize = 16;
-/// How often a generator that has nothing yet is asked again (Intel's guide: 10 for RDRAND; RDSEED runs dry sooner).
-const RETRIES: usize = 128;
 /// Samples of the counter's jitter, each across a hypercall.
 const SAMPLES: usize = 256;
 
@@ -100,37 +99,27 @@ fn bytes(words: [u64; 4]) -> [u8; 32] {
     bytes
 }
 
-/// Words from the best generator that works. Words of a broken one do no harm where they are mixed in.
+/// Words from the best generator that works; zeros where there is none.
 fn hardware() -> ([u64; WORDS], Source) {
-    let mut words = [0; WORDS];
-    if has_rdseed() {
+    let rdseed = has_rdseed().then(|| {
         // SAFETY: CPUID shows the instruction.
-        if fill(&mut words, || unsafe { rdseed() }) {
-            return (words, Source::Rdseed);
-        }
-        log::warn!("entropy: RDSEED is there but gives nothing new");
+        words(|| unsafe { rdseed() })
+    });
+    match rdseed {
+        Some(Ok(words)) => return (words, Source::Rdseed),
+        Some(Err(broken)) => log::warn!("entropy: RDSEED: {broken}"),
+        None => {}
     }
-    if has_rdrand() {
+    let rdrand = has_rdrand().then(|| {
         // SAFETY: CPUID shows the instruction.
-        if fill(&mut words, || unsafe { rdrand() }) {
-            return (words, Source::Rdrand);
-        }
-        log::warn!("entropy: RDRAND is there but gives nothing new");
+        words(|| unsafe { rdrand() })
+    });
+    match rdrand {
+        Some(Ok(words)) => return (words, Source::Rdrand),
+        Some(Err(broken)) => log::warn!("entropy: RDRAND: {broken}"),
+        None => {}
     }
-    (words, Source::Weak)
-}
-
-/// Fills the words; false where the generator stays silent or repeats itself.
-fn fill(words: &mut [u64; WORDS], mut next: impl FnMut() -> Option<u64>) -> bool {
-    let mut last = None;
-    for word in words {
-        let Some(value) = (0..RETRIES).find_map(|_| next()) else { return false };
-        if last == Some(value) {
-            return false;
-        }
-        (*word, last) = (value, Some(value));
-    }
-    true
+    ([0; WORDS], Source::Weak)
 }
 
 /// CPUID leaf 1, ECX bit 30.

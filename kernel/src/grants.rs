@@ -41,8 +41,7 @@ impl Grants {
     /// Sets the table up, with references for the site's pages as far as Xen lets it grow. `site` begins a page, and
     /// nothing else shares its last.
     pub fn open(events: Events, site: &'static [u8]) -> Result<Self, SetupError> {
-        let site = site.as_ptr_range();
-        let site = site.start.addr()..site.end.addr();
+        let site = grantable(site);
         let pages = site.len().div_ceil(PAGE_SIZE);
         let wanted = (RESERVED_ENTRIES as usize).saturating_add(DYNAMIC).saturating_add(pages);
         let size = query_size()?;
@@ -259,6 +258,19 @@ impl fmt::Display for SetupError {
             Self::Status(status) => write!(f, "grant status {status}"),
         }
     }
+}
+
+/// The addresses of bytes that an entry of the table can name, which are all or none: those of an empty range where a
+/// page lies above 16 TiB, whose bytes then have to be copied.
+fn grantable(bytes: &'static [u8]) -> Range<usize> {
+    let bytes = bytes.as_ptr_range();
+    let addresses = bytes.start.addr()..bytes.end.addr();
+    let named = |address| p2m::machine_frame(address).is_some_and(|frame| u32::try_from(frame.0).is_ok());
+    if addresses.clone().step_by(PAGE_SIZE).all(named) {
+        return addresses;
+    }
+    log::warn!("grants: the site lies too high in memory to be shared: its bytes are copied");
+    0..0
 }
 
 /// How long the table is and may become.

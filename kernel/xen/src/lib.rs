@@ -11,6 +11,7 @@
 //! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
 //! - [`xenstore`]: the message format and the client of the store.
 //! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
+//! - [`entropy`]: words from a hardware generator that may be dry or broken.
 //! - [`counters!`]: named counters that can be listed.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod cmdline;
 pub mod console;
 pub mod control;
 pub mod counters;
+pub mod entropy;
 pub mod evtchn;
 pub mod grant;
 pub mod ids;

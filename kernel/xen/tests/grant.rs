@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
 
+use proptest::prelude::*;
 use std::mem::{offset_of, size_of};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use xen::grant::setup::{QuerySize, SetupTable};
@@ -186,4 +187,38 @@ fn quarantine_gives_a_page_back_once_it_is_unmapped() {
     assert_eq!(quarantine.retry(&mut table), Some("second"));
     assert!(quarantine.is_empty());
     assert_eq!(table.free(), 504);
+}
+
+proptest! {
+    /// No reference stands for two grants, whatever the backend maps and whenever; nothing is lost.
+    #[test]
+    fn references_are_never_shared(steps in proptest::collection::vec((0_u8..4, 0_usize..40), 0..300)) {
+        let (mut table, frame) = table();
+        let mut live: Vec<(GrantRef, u32)> = Vec::new();
+        for (number, (action, index)) in (1..).zip(steps) {
+            let chosen = live.get(index % live.len().max(1)).copied();
+            match (action, chosen) {
+                (0, _) => {
+                    let reference = table.grant(DomId(1), Mfn(u64::from(number)), Access::ReadWrite).unwrap();
+                    prop_assert!(live.iter().all(|(other, _)| *other != reference));
+                    live.push((reference, number));
+                }
+                (1, Some((reference, _))) => map(frame, reference, 16),
+                (2, Some((reference, _))) => unmap(frame, reference),
+                (3, Some((reference, _))) => {
+                    let mapped = entry(frame, reference)[0] & 24 != 0;
+                    prop_assert_eq!(table.end(reference).is_err(), mapped);
+                    if !mapped {
+                        live.retain(|(other, _)| *other != reference);
+                    }
+                }
+                _ => {}
+            }
+            for (reference, number) in &live {
+                prop_assert_eq!(&entry(frame, *reference)[4..], number.to_le_bytes());
+            }
+            prop_assert_eq!(table.free() + live.len(), 504);
+            prop_assert_eq!(table.active(DomId(1)).count(), live.len());
+        }
+    }
 }

@@ -9,7 +9,9 @@
 //! - [`console`]: the log, and the console ring it goes to.
 //! - [`events`], [`time`], [`watchdog`]: sleep, clocks, and the timer that ends a guest that hangs.
 //! - [`grants`]: the grant table, and the machine under the network's driver.
+//! - [`nic`]: the stack's device over that driver.
 //! - [`xenstore`], [`control`], [`cmdline`]: what the toolstack says.
+//! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
 //! - [`site`]: the embedded site's bytes.
@@ -24,12 +26,15 @@ pub mod control;
 pub mod entropy;
 pub mod events;
 pub mod grants;
+pub mod guest;
 mod mem;
 pub mod memory;
+pub mod nic;
 pub mod panic;
 pub mod pv;
 pub mod registers;
 pub mod site;
+pub mod status;
 pub mod time;
 pub mod uptime;
 pub mod watchdog;

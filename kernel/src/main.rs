@@ -2,13 +2,43 @@
 #![no_std]
 #![no_main]
 
+use kernel::control::Control;
+use kernel::events::Events;
+use kernel::grants::Grants;
+use kernel::guest::{self, Guest};
+use kernel::panic::fail;
 use kernel::pv::boot::Entry;
-use kernel::{boot, panic};
+use kernel::time::Clock;
+use kernel::watchdog::Watchdog;
+use kernel::xenstore::Store;
+use kernel::{boot, cmdline, entropy};
+use site::{Config, Server, Site};
 
 kernel::entry!(main);
 
 fn main(entry: Entry) -> ! {
     boot::machine(&entry);
-    log::info!("nothing to serve yet");
-    panic::poweroff()
+    let options = cmdline::options();
+
+    let events = Events::open().unwrap_or_else(|error| fail("events", &error));
+    let mut clock = Clock::start();
+    let watchdog = Watchdog::start(clock.now());
+
+    let mut store = Store::open(events).unwrap_or_else(|error| fail("xenstore", &error));
+    let identity = boot::identity(&mut store);
+    let control = Control::open(&mut store);
+    let control = control.inspect_err(|error| log::warn!("control: {error}")).ok();
+
+    let (seed, source) = entropy::gather(identity.uuid.as_bytes());
+    entropy::report(source);
+
+    let tar = kernel::site::embedded();
+    let site = Site::open(tar).unwrap_or_else(|error| fail("site", &error));
+    log::info!("site: {} pages, {} KiB", site.pages(), tar.len() / 1024);
+
+    let grants = Grants::open(events, tar).unwrap_or_else(|error| fail("grants", &error));
+    let device = guest::device(grants);
+    let server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
+    let config = guest::config(options.address, identity.name);
+    Guest { events, clock, store, control, device, server, watchdog, config, seed }.run()
 }

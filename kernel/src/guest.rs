@@ -1,0 +1,297 @@
+//! The guest at work: one loop, which takes frames, runs timers, hears the toolstack, and sleeps.
+
+use crate::control::Control;
+use crate::events::Events;
+use crate::grants::Grants;
+use crate::nic::{self, Nic};
+use crate::pv::hypercall::Shutdown;
+use crate::status::{self, State};
+use crate::time::{self, Clock};
+use crate::watchdog::Watchdog;
+use crate::xenstore::Store;
+use crate::{console, memory, panic};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use netfront::device::{Change, Microseconds, Sizes};
+use netfront::handshake::Phase;
+use netstack::addressing::{Addressing, Prefix};
+use netstack::stack::Event;
+use netstack::wire::ethernet;
+use netstack::{Duration, Instant, Stack, stack};
+use site::{Server, WallClock};
+use xen::cmdline::Address;
+
+/// The frontend directory of the one interface that the guest has.
+const VIF: &str = "device/vif/0";
+
+/// Receive slots taken before timers and the store have their turn.
+const BUDGET: u32 = 64;
+
+/// How long open connections have to end once the guest is told to stop.
+const CONNECTIONS_END: Duration = Duration::from_secs(5);
+/// How long the backend then has to let go.
+const BACKEND_ENDS: Duration = Duration::from_secs(2);
+
+/// All that runs.
+pub struct Guest {
+    /// Event channels and sleep.
+    pub events: Events,
+    /// The stack's clock.
+    pub clock: Clock,
+    /// The connection to xenstore.
+    pub store: Store,
+    /// The toolstack's requests; `None` where they cannot be heard.
+    pub control: Option<Control>,
+    /// The network interface.
+    pub device: netfront::device::Device<Grants>,
+    /// The web server.
+    pub server: Server,
+    /// The timer that ends a guest that hangs.
+    pub watchdog: Watchdog,
+    /// Where the address comes from, and what the server of addresses is told.
+    pub config: stack::Config,
+    /// For the stack.
+    pub seed: [u8; 32],
+}
+
+/// The stop, once it is asked for.
+struct Stop {
+    reason: Shutdown,
+    /// When it goes on though something is still open.
+    until: Instant,
+    /// Connections have ended, and the device closes.
+    closing: bool,
+}
+
+/// What comes of the loop's rounds.
+struct Progress {
+    /// There once the interface has been connected for the first time.
+    stack: Option<Stack<Server>>,
+    stop: Option<Stop>,
+    /// "listening" was said.
+    listening: bool,
+    phase: Phase,
+}
+
+/// The interface's tables, within a quarter of the memory that is free.
+pub fn sizes() -> Sizes {
+    let quarter = u16::try_from(memory::free_pages() / 4).unwrap_or(u16::MAX);
+    let most = Sizes::default();
+    Sizes { transmit: most.transmit.min(quarter / 3), receive: most.receive.min(quarter / 3 * 2) }
+}
+
+/// The interface at the frontend directory.
+pub fn device(grants: Grants) -> netfront::device::Device<Grants> {
+    netfront::device::Device::new(grants, VIF, sizes())
+}
+
+/// The stack's configuration from the command line's. `name` goes to the DHCP server.
+pub fn config(address: Address, name: Option<Box<str>>) -> stack::Config {
+    match address {
+        Address::Dhcp => stack::Config::Dhcp { name },
+        Address::Static { address, prefix, gateway } => match Prefix::new(address, prefix) {
+            Some(prefix) => stack::Config::Static(Addressing::new(prefix, gateway)),
+            None => stack::Config::Dhcp { name },
+        },
+    }
+}
+
+/// The time of day at an instant of the stack's clock.
+pub fn wall_clock(now: Instant) -> WallClock {
+    let (seconds, nanoseconds) = time::unix();
+    let micros = seconds.saturating_mul(1_000_000).saturating_add(u64::from(nanoseconds / 1_000));
+    WallClock { unix_micros: micros, at: now }
+}
+
+impl Guest {
+    /// Serves until the toolstack ends it.
+    pub fn run(mut self) -> ! {
+        let mut progress = Progress { stack: None, stop: None, listening: false, phase: Phase::Absent };
+        status::state(&mut self.store, State::Booting);
+        let now = self.clock.now();
+        self.connect(now, &mut progress);
+        if self.device.identity().is_none() {
+            log::warn!(
+                "network: no interface; add vif = [ \"bridge=xenbr0\" ] to the domain's configuration"
+            );
+        }
+        loop {
+            let now = self.clock.now();
+            let heard = self.hear(now, &mut progress);
+            let exchanged = self.exchange(now, &mut progress);
+            self.tell(&mut progress);
+            self.stop(now, &mut progress);
+            self.watchdog.feed(now);
+            if let Some(port) = console::port() {
+                self.events.take(port);
+            }
+            console::flush();
+            if !heard && !exchanged {
+                self.sleep(&progress);
+            }
+        }
+    }
+
+    /// What the store's watches tell. True when something was done, which may have taken in further events.
+    fn hear(&mut self, now: Instant, progress: &mut Progress) -> bool {
+        if self.events.take(self.store.port())
+            && let Err(error) = self.store.pump()
+        {
+            log::error!("xenstore: {error}");
+        }
+        let mut keys_changed = self.device.deadline().is_some_and(|at| at <= Microseconds(now.micros()));
+        let mut heard = keys_changed;
+        while let Some(watch) = self.store.fired() {
+            heard = true;
+            match &self.control {
+                Some(control) if control.watch() == watch => match control.request(&mut self.store) {
+                    Ok(Some(reason)) => self.begin_stop(reason, now, progress),
+                    Ok(None) => {}
+                    Err(error) => log::error!("control: {error}"),
+                },
+                _ => keys_changed = true,
+            }
+        }
+        if keys_changed {
+            self.connect(now, progress);
+        }
+        heard
+    }
+
+    /// Brings the interface's handshake on.
+    fn connect(&mut self, now: Instant, progress: &mut Progress) {
+        let had_identity = self.device.identity().is_some();
+        let change = self.device.control(&mut self.store, Microseconds(now.micros()));
+        if let (false, Some(identity)) = (had_identity, self.device.identity()) {
+            log::info!("network: {VIF}, {}, backend in domain {}", identity.mac, identity.domain);
+        }
+        let phase = self.device.phase();
+        if phase != progress.phase {
+            progress.phase = phase;
+            match self.device.features().filter(|_| phase == Phase::Connected) {
+                Some(features) => log::info!("network: connected, offloads: {features}"),
+                None => log::debug!("network: {phase:?}"),
+            }
+        }
+        if change == Change::Up && progress.stack.is_none() && progress.stop.is_none() {
+            progress.stack = self.open_stack();
+        }
+    }
+
+    fn open_stack(&mut self) -> Option<Stack<Server>> {
+        let mac = self.device.identity()?.mac;
+        if matches!(self.config, stack::Config::Dhcp { .. }) {
+            log::info!("dhcp: asking for an address");
+        }
+        Some(Stack::new(self.config.clone(), ethernet::Address(mac.0), &self.seed))
+    }
+
+    /// Frames in, timers, frames out. True when there is more to do before sleeping.
+    fn exchange(&mut self, now: Instant, progress: &mut Progress) -> bool {
+        let Some(stack) = &mut progress.stack else { return false };
+        let Self { device, server, events, .. } = self;
+        if let Some(ports) = device.ports() {
+            events.take(ports.transmit);
+            events.take(ports.receive);
+        }
+        let polled = device.poll(BUDGET, |received, transmitter| {
+            let checksum = nic::checksum(received.checksum);
+            stack.receive(received.bytes, checksum, now, &mut Nic { transmitter }, server);
+        });
+        let mut transmitter = device.transmitter();
+        stack.poll(now, &mut Nic { transmitter: &mut transmitter }, server);
+        let asked = transmitter.flush();
+        polled.more || asked
+    }
+
+    /// What has become of the address.
+    fn tell(&mut self, progress: &mut Progress) {
+        let Some(stack) = &mut progress.stack else { return };
+        while let Some(event) = stack.next_event() {
+            match event {
+                Event::AddressAcquired(addressing) => {
+                    let address = addressing.address();
+                    status::address(&mut self.store, Some(address));
+                    status::state(&mut self.store, State::Listening);
+                    if progress.listening {
+                        log::info!("network: the address is {address}");
+                    } else {
+                        log::info!("listening on http://{address}/");
+                        progress.listening = true;
+                    }
+                }
+                Event::AddressLost => {
+                    log::warn!("network: the address is gone");
+                    status::address(&mut self.store, None);
+                    status::state(&mut self.store, State::Booting);
+                }
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, reason: Shutdown, now: Instant, progress: &mut Progress) {
+        if progress.stop.is_some() {
+            return;
+        }
+        status::state(&mut self.store, State::Stopping);
+        if let Some(stack) = &mut progress.stack {
+            let mut transmitter = self.device.transmitter();
+            stack.stop(now, &mut Nic { transmitter: &mut transmitter }, &mut self.server);
+        }
+        progress.stop = Some(Stop { reason, until: now + CONNECTIONS_END, closing: false });
+    }
+
+    /// Goes on with the stop as far as it can: connections end, then the device, then the domain.
+    fn stop(&mut self, now: Instant, progress: &mut Progress) {
+        let Some(stop) = &mut progress.stop else { return };
+        let ended = progress.stack.as_ref().is_none_or(Stack::is_stopped);
+        if !stop.closing && (ended || now >= stop.until) {
+            stop.closing = true;
+            stop.until = now + BACKEND_ENDS;
+            self.device.stop(&mut self.store, Microseconds(now.micros()));
+        }
+        let closed = matches!(self.device.phase(), Phase::Absent | Phase::Closed);
+        if stop.closing && (closed || now >= stop.until) {
+            self.print_counters(progress.stack.as_ref());
+            match stop.reason {
+                Shutdown::Reboot => panic::reboot(),
+                Shutdown::Poweroff | Shutdown::Crash => panic::poweroff(),
+            }
+        }
+    }
+
+    fn print_counters(&mut self, stack: Option<&Stack<Server>>) {
+        let stack = stack.into_iter().flat_map(Stack::counters);
+        let counters: Vec<_> = stack
+            .chain(self.server.counters().iter())
+            .chain(self.device.counters().iter())
+            .chain(self.store.counters().iter())
+            .collect();
+        let grants = self.device.platform();
+        let counters =
+            counters.into_iter().chain(grants.counters().iter()).chain(grants.static_counters().iter());
+        for (name, value) in counters.filter(|(_, value)| *value > 0) {
+            log::info!("counter {name}={value}");
+            // The ring is shorter than all of them.
+            console::flush();
+        }
+    }
+
+    fn sleep(&mut self, progress: &Progress) {
+        let device = self.device.deadline().map(|at| Instant::from_micros(at.0));
+        let stack = progress.stack.as_ref().and_then(Stack::next_deadline);
+        let stop = progress.stop.as_ref().map(|stop| stop.until);
+        let until = [device, stack, stop, self.watchdog.deadline()].into_iter().flatten().min();
+        let until = until.map(|until| self.clock.system_time_at(until));
+        let store = self.store.port();
+        // A port may stand in the list twice.
+        let console = console::port().unwrap_or(store);
+        let result = match self.device.ports() {
+            Some(network) => self.events.wait(&[store, console, network.transmit, network.receive], until),
+            None => self.events.wait(&[store, console], until),
+        };
+        if let Err(error) = result {
+            log::error!("events: {error}");
+        }
+    }
+}

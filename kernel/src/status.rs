@@ -1,0 +1,45 @@
+//! What the guest shows of itself in the store, under `data/`: its state and its address.
+
+use crate::xenstore::Store;
+use core::fmt;
+use core::net::Ipv4Addr;
+
+/// Where the guest is in its life (`data/state`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// No address yet, or no longer.
+    Booting,
+    /// The site is served.
+    Listening,
+    /// Connections are ending.
+    Stopping,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Booting => "booting",
+            Self::Listening => "listening",
+            Self::Stopping => "stopping",
+        })
+    }
+}
+
+/// Shows the state.
+pub fn state(store: &mut Store, state: State) {
+    write(store, "data/state", &state);
+}
+
+/// Shows the address, or that there is none.
+pub fn address(store: &mut Store, address: Option<Ipv4Addr>) {
+    match address {
+        Some(address) => write(store, "data/address", &address),
+        None => write(store, "data/address", &""),
+    }
+}
+
+fn write(store: &mut Store, path: &str, value: &dyn fmt::Display) {
+    if let Err(error) = store.session().write_unheeded(path, alloc::format!("{value}").as_bytes()) {
+        log::debug!("xenstore: {path}: {error}");
+    }
+}

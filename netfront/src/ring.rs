@@ -188,3 +188,154 @@ impl fmt::Display for IndexError {
         write!(f, "rsp_prod {produced} with {outstanding} requests open at {taken}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::boxed::Box;
+
+    fn page() -> &'static RingPage {
+        Box::leak(Box::new([const { AtomicU32::new(0) }; 1024]))
+    }
+
+    /// A ring that has run for long: every index stands at `index`, and the backend has answered all.
+    fn ring_at(index: u32) -> FrontRing<3> {
+        let mut ring = FrontRing::new(page());
+        (ring.written, ring.pushed, ring.taken, ring.checked) = (index, index, index, index);
+        for word in [0, 2] {
+            ring.page[word].store(index, Ordering::Relaxed);
+        }
+        for word in [1, 3] {
+            ring.page[word].store(index.wrapping_add(1), Ordering::Relaxed);
+        }
+        ring
+    }
+
+    fn get(ring: &FrontRing<3>, word: usize) -> u32 {
+        ring.page[word].load(Ordering::Relaxed)
+    }
+
+    fn set(ring: &FrontRing<3>, word: usize, value: u32) {
+        ring.page[word].store(value, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn the_page_is_laid_out_as_the_header_says() {
+        let mut ring = ring_at(0);
+        let mut reserved = ring.reserve(2).unwrap();
+        reserved.write([0xa0, 0xa1, 0xa2]);
+        reserved.write([0xb0, 0xb1, 0xb2]);
+        assert_eq!(get(&ring, 0), 0, "not shown yet");
+        assert!(ring.push());
+        // req_prod, req_event, rsp_prod, rsp_event; slots from byte 64 on.
+        let words: alloc::vec::Vec<u32> = (0..24).map(|word| get(&ring, word)).collect();
+        let slots = [0xa0, 0xa1, 0xa2, 0xb0, 0xb1, 0xb2, 0, 0];
+        assert_eq!(words[..16], [2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(words[16..], slots);
+    }
+
+    #[test]
+    fn the_last_slot_is_followed_by_the_first() {
+        for start in [255, 0xffff_ffff] {
+            let mut ring = ring_at(start);
+            assert_eq!(ring.position(), 255);
+            let mut reserved = ring.reserve(2).unwrap();
+            reserved.write([1, 2, 3]);
+            reserved.write([4, 5, 6]);
+            // Slot 255 of 12 bytes starts at byte 64 + 3060, word 781.
+            assert_eq!([781, 782, 783, 16, 17, 18].map(|word| get(&ring, word)), [1, 2, 3, 4, 5, 6]);
+            assert!(ring.push());
+            assert_eq!(get(&ring, 0), start.wrapping_add(2));
+            set(&ring, 2, start.wrapping_add(2));
+            assert_eq!(ring.responses(), Ok(2));
+            assert_eq!(ring.take(), Some((255, [1, 2, 3])));
+            assert_eq!(ring.take(), Some((0, [4, 5, 6])));
+            assert_eq!(ring.take(), None);
+            assert_eq!((ring.free(), ring.outstanding()), (256, 0));
+        }
+    }
+
+    #[test]
+    fn room_is_256_slots_until_responses_are_taken() {
+        let mut ring = ring_at(0xffff_ff80);
+        assert!(ring.reserve(257).is_none());
+        let mut reserved = ring.reserve(256).unwrap();
+        for _ in 0..256 {
+            reserved.write([0; 3]);
+        }
+        assert_eq!(ring.free(), 0);
+        assert!(ring.reserve(1).is_none());
+        let _ = ring.push();
+        set(&ring, 2, 0xffff_ff83);
+        assert_eq!(ring.responses(), Ok(3));
+        assert_eq!(ring.free(), 0, "seen is not taken");
+        while ring.take().is_some() {}
+        assert_eq!((ring.free(), ring.outstanding()), (3, 253));
+    }
+
+    #[test]
+    fn an_index_beyond_the_requests_is_a_lie() {
+        let mut ring = ring_at(0xffff_fffe);
+        let mut reserved = ring.reserve(3).unwrap();
+        reserved.write([0; 3]);
+        reserved.write([0; 3]);
+        reserved.write([0; 3]);
+        set(&ring, 2, 0xffff_ffff);
+        assert!(ring.responses().is_err(), "nothing was shown yet");
+        let _ = ring.push();
+        for (produced, available) in [
+            (0xffff_fffe, Some(0)),
+            (0xffff_ffff, Some(1)),
+            (0, Some(2)),
+            (1, Some(3)),
+            (2, None),
+            (0x7fff_ffff, None),
+            (0xffff_fffd, None),
+        ] {
+            set(&ring, 2, produced);
+            let expected = available.ok_or(IndexError { produced, taken: 0xffff_fffe, outstanding: 3 });
+            assert_eq!(ring.responses(), expected);
+        }
+    }
+
+    /// RING_PUSH_REQUESTS_AND_CHECK_NOTIFY: notify when req_event lies in (old, new].
+    #[test]
+    fn a_push_notifies_when_the_backend_asked_for_one_of_its_requests() {
+        for base in [0, 100, 0xffff_fffd] {
+            for (event, notify) in
+                [(-5, false), (0, false), (1, true), (2, true), (3, true), (4, false), (200, false)]
+            {
+                let mut ring = ring_at(base);
+                set(&ring, 1, base.wrapping_add_signed(event));
+                let mut reserved = ring.reserve(3).unwrap();
+                for _ in 0..3 {
+                    reserved.write([0; 3]);
+                }
+                assert_eq!(ring.push(), notify, "event {event} from {base}");
+                assert!(!ring.push(), "nothing to push");
+            }
+        }
+    }
+
+    /// RING_FINAL_CHECK_FOR_RESPONSES: rsp_event is set first, then rsp_prod is looked at once more.
+    #[test]
+    fn the_final_check_sees_what_came_before_the_event_was_asked_for() {
+        for base in [0, 0xffff_fffe] {
+            let mut ring = ring_at(base);
+            let mut reserved = ring.reserve(4).unwrap();
+            for _ in 0..4 {
+                reserved.write([0; 3]);
+            }
+            let _ = ring.push();
+            assert_eq!(ring.ask_event_after(1), Ok(false));
+            assert_eq!(get(&ring, 3), base.wrapping_add(1));
+            set(&ring, 2, base.wrapping_add(2));
+            assert_eq!(ring.ask_event_after(1), Ok(true));
+            assert_eq!(ring.ask_event_after(2), Ok(true));
+            assert_eq!(ring.ask_event_after(3), Ok(false));
+            assert_eq!(get(&ring, 3), base.wrapping_add(3));
+            set(&ring, 2, base.wrapping_add(9));
+            assert!(ring.ask_event_after(1).is_err());
+        }
+    }
+}

@@ -5,6 +5,7 @@ use crate::page::{INDEX, Page};
 use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// A site: a tar, and a hash table over its files. 24 to 48 bytes a file, and some 300 more once it has been asked for.
@@ -71,11 +72,12 @@ impl Site {
         if tar.len() / BLOCK >= Slot::FREE as usize {
             return Err(SiteError::TooLarge);
         }
-        let mut files = 0_usize;
-        each_file(tar, |_, _| files = files.saturating_add(1))?;
-        let size = files.saturating_add(files / 2).saturating_add(1).next_power_of_two();
+        let files = files(tar)?;
+        let size = files.len().saturating_add(files.len() / 2).saturating_add(1).next_power_of_two();
         let mut site = Self { tar, slots: vec![Slot::EMPTY; size].into_boxed_slice(), pages: 0 };
-        each_file(tar, |block, member| site.insert(block, &member))?;
+        for (block, hash) in files {
+            site.insert(block, hash);
+        }
         match site.page(&Path::of_name(INDEX)) {
             Some(_) => Ok(site),
             None => Err(SiteError::NoIndex),
@@ -100,7 +102,7 @@ impl Site {
 
     /// The page of exactly this name.
     pub fn page(&mut self, path: &Path<'_>) -> Option<&'static Page> {
-        let index = self.probe(hash(path.bytes()), |name| path.bytes().eq(name.bytes()))?;
+        let index = self.probe(hash(path.bytes()), |name| path.names(name))?;
         let tar = self.tar;
         let slot = self.slots.get_mut(index).filter(|slot| slot.block != Slot::FREE)?;
         if slot.page.is_none() {
@@ -109,9 +111,10 @@ impl Site {
         slot.page
     }
 
-    fn insert(&mut self, block: u32, member: &Member<'static>) {
-        let hash = hash(member.name.bytes());
-        let Some(index) = self.probe(hash, |name| name.bytes().eq(member.name.bytes())) else { return };
+    fn insert(&mut self, block: u32, hash: u64) {
+        let tar = self.tar;
+        let is_it = |name: Name<'_>| member(tar, block).is_some_and(|own| name.bytes().eq(own.name.bytes()));
+        let Some(index) = self.probe(hash, is_it) else { return };
         if let Some(slot) = self.slots.get_mut(index) {
             self.pages = self.pages.saturating_add(usize::from(slot.block == Slot::FREE));
             *slot = Slot { tag: tag(hash), block, page: None };
@@ -147,8 +150,9 @@ fn member(tar: &'static [u8], block: u32) -> Option<Member<'static>> {
     Member::read(tar, usize::try_from(block).ok()?.checked_mul(BLOCK)?).ok()?
 }
 
-/// Calls `file` with each file that is served, and the block of its first header.
-fn each_file(tar: &'static [u8], mut file: impl FnMut(u32, Member<'static>)) -> Result<(), SiteError> {
+/// The files that are served: the block of each one's first header, and the hash of its name.
+fn files(tar: &'static [u8]) -> Result<Vec<(u32, u64)>, SiteError> {
+    let mut files = Vec::new();
     let mut at = 0;
     while let Some(member) = Member::read(tar, at).map_err(SiteError::Tar)? {
         if member.kind == Kind::File {
@@ -156,12 +160,13 @@ fn each_file(tar: &'static [u8], mut file: impl FnMut(u32, Member<'static>)) -> 
                 return Err(SiteError::Tar(TarError { at, fault: TarFault::Name }));
             }
             if !is_hidden(member.name) {
-                file(u32::try_from(at / BLOCK).map_err(|_| SiteError::TooLarge)?, member);
+                let block = u32::try_from(at / BLOCK).map_err(|_| SiteError::TooLarge)?;
+                files.push((block, hash(member.name.bytes())));
             }
         }
         at = member.next;
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Whether every part is a name: not empty, not `.` or `..`, no NUL.

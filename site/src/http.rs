@@ -6,4 +6,5 @@ pub mod field;
 pub mod head;
 pub mod request;
 pub mod response;
+mod scan;
 pub mod target;

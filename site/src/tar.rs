@@ -57,11 +57,24 @@ pub struct Name<'a> {
 impl<'a> Name<'a> {
     /// The bytes of the whole name, but for a leading `./` or `/`.
     pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
+        let (prefix, name) = if self.prefix.is_empty() {
+            (&[][..], below(self.name))
+        } else {
+            (below(self.prefix), self.name)
+        };
         let slash: &[u8] = if self.prefix.is_empty() { b"" } else { b"/" };
-        let first = if self.prefix.is_empty() { self.name } else { self.prefix };
-        let leading = if first.starts_with(b"./") { 2 } else { usize::from(first.starts_with(b"/")) };
-        self.prefix.iter().chain(slash).chain(self.name).copied().skip(leading)
+        prefix.iter().chain(slash).chain(name).copied()
     }
+
+    /// The same in one piece, if it is.
+    pub fn slice(self) -> Option<&'a [u8]> {
+        self.prefix.is_empty().then(|| below(self.name))
+    }
+}
+
+/// A path without its leading `./` or `/`.
+fn below(path: &[u8]) -> &[u8] {
+    path.strip_prefix(b"./").or_else(|| path.strip_prefix(b"/")).unwrap_or(path)
 }
 
 /// Where a tar is broken.

@@ -1,6 +1,7 @@
 //! Field lines (RFC 9112, section 5; RFC 9110, section 5).
 
 use super::request::Rejection;
+use super::scan;
 
 /// Field lines, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ impl<'a> Iterator for Fields<'a> {
         if self.lines.is_empty() {
             return None;
         }
-        let field = line(&mut self.lines).and_then(split).ok_or(Rejection::Field);
+        let field = take(&mut self.lines).ok_or(Rejection::Field);
         if field.is_err() {
             self.lines = &[];
         }
@@ -40,21 +41,32 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Takes a field line. No white space before the colon, nor at the line's start (obs-fold); no CR, NUL or other control
+/// in the value.
+fn take<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+    let colon = rest.iter().position(|byte| !is_tchar(*byte))?;
+    let (name, after) = rest.split_at_checked(colon)?;
+    let text = after.strip_prefix(b":").filter(|_| !name.is_empty())?;
+    let mut end = 0_usize;
+    loop {
+        end = end.checked_add(scan::control(text.get(end..)?)?)?;
+        match text.get(end..)? {
+            [b'\t', ..] => end = end.checked_add(1)?,
+            [b'\r', b'\n', after @ ..] => {
+                *rest = after;
+                return Some((name, trim(text.get(..end)?)));
+            }
+            _ => return None,
+        }
+    }
+}
+
 /// Takes a line that ends in CRLF, without it. `None` where the line ends in a bare LF, or never.
 pub fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let end = scan::line_feed(rest)?;
     let (line, after) = rest.split_at_checked(end)?;
     *rest = after.get(1..)?;
     line.strip_suffix(b"\r")
-}
-
-/// No white space before the colon, nor at the line's start (obs-fold); no CR, NUL or other control in the value.
-fn split(line: &[u8]) -> Option<Field<'_>> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    let (name, value) = line.split_at_checked(colon)?;
-    let value = trim(value.get(1..)?);
-    let is_text = value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..=0xff));
-    (is_token(name) && is_text).then_some((name, value))
 }
 
 /// Without the spaces and tabs around it (OWS).
@@ -72,7 +84,18 @@ pub fn is_token(text: &[u8]) -> bool {
 
 /// `tchar` (RFC 9110, section 5.6.2).
 pub fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and the compiler has been there")]
+    const TCHAR: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut rest: &[u8] =
+            b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        while let [byte, after @ ..] = rest {
+            table[*byte as usize] = true;
+            rest = after;
+        }
+        table
+    };
+    TCHAR.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// The elements of a comma-separated list, white space trimmed, empty ones left out (RFC 9110, section 5.6.1).

@@ -1,5 +1,7 @@
 //! Where a request's head ends.
 
+use super::scan;
+
 /// The longest head, request line and empty line included, in bytes. Longer: 431, or 414 if it is the target's fault.
 pub const LIMIT: usize = 8_192;
 
@@ -15,7 +17,7 @@ pub fn length(bytes: &[u8], searched: usize) -> Option<usize> {
     let mut at = searched.saturating_sub(2);
     loop {
         let rest = bytes.get(at..)?;
-        let line = at.checked_add(rest.iter().position(|byte| *byte == b'\n')?)?.checked_add(1)?;
+        let line = at.checked_add(scan::line_feed(rest)?)?.checked_add(1)?;
         match bytes.get(line..)? {
             [b'\n', ..] => return line.checked_add(1),
             [b'\r', b'\n', ..] => return line.checked_add(2),

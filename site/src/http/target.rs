@@ -1,6 +1,7 @@
 //! Request targets (RFC 9112, section 3.2) and their paths.
 
 use super::request::Rejection;
+use crate::tar::Name;
 use alloc::vec::Vec;
 
 /// The path of a target: its bytes up to a `?`, without the leading `/`, percent-encoded as they came.
@@ -10,6 +11,8 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug)]
 pub struct Path<'a> {
     encoded: &'a [u8],
+    /// Nothing in `encoded` is percent-encoded: it can be compared as it is.
+    is_plain: bool,
     suffix: &'static [u8],
 }
 
@@ -26,22 +29,32 @@ impl<'a> Path<'a> {
                 _ => return Err(Rejection::Target),
             }
         }
-        Ok(Self { encoded, suffix: b"" })
+        Ok(Self { encoded, is_plain: rest.len() == encoded.len(), suffix: b"" })
     }
 
     /// The path of a page whose name needs no encoding.
     pub const fn of_name(name: &'static [u8]) -> Path<'static> {
-        Path { encoded: name, suffix: b"" }
+        Path { encoded: name, is_plain: true, suffix: b"" }
     }
 
     /// The path with more behind it.
     pub fn with(&self, suffix: &'static [u8]) -> Self {
-        Self { encoded: self.encoded, suffix }
+        Self { suffix, ..*self }
     }
 
     /// Whether it is empty or ends in `/`.
     pub fn is_folder(&self) -> bool {
         matches!(self.encoded, [] | [.., b'/'])
+    }
+
+    /// Whether this is the path of the page of this name.
+    pub fn names(&self, name: Name<'_>) -> bool {
+        match name.slice() {
+            Some(name) if self.is_plain => {
+                name.split_at_checked(self.encoded.len()) == Some((self.encoded, self.suffix))
+            }
+            _ => self.bytes().eq(name.bytes()),
+        }
     }
 
     /// The decoded bytes. An encoded `/` is data, not a separator (RFC 3986, section 2.2), and no file's name can hold
@@ -64,10 +77,16 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Appends a byte of a decoded path, percent-encoded unless it is `/`, unreserved or a sub-delimiter (RFC 3986).
+/// `/` or `pchar` that is not percent-encoded (RFC 3986, section 3.3).
+fn is_path_byte(byte: u8) -> bool {
+    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'
+        | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'/')
+}
+
+/// Appends a byte of a decoded path, percent-encoded where a path cannot hold it.
 pub fn encode(byte: u8, to: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+    if is_path_byte(byte) {
         to.push(byte);
     } else {
         let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
@@ -90,7 +109,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Of the absolute form the authority is checked and left: there is one site. The authority form belongs to CONNECT,
 /// the asterisk form to OPTIONS; neither method is served, so they come out as the path `/`.
 pub fn split<'a>(target: &'a [u8], method: &[u8]) -> Result<(&'a [u8], &'a [u8]), Rejection> {
-    if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e)) || target.contains(&b'#') {
+    if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
         return Err(Rejection::Target);
     }
     let path = match (target, method) {
@@ -133,7 +152,10 @@ pub fn is_authority(authority: &[u8]) -> bool {
         _ => {
             let colon = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
             let (host, port) = authority.split_at_checked(colon).unwrap_or_default();
-            if !host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte)) {
+            if !host
+                .iter()
+                .all(|byte| is_path_byte(*byte) && !matches!(byte, b'/' | b':' | b'@') || *byte == b'%')
+            {
                 return false;
             }
             (host, port)

@@ -75,9 +75,9 @@ struct Progress {
 
 /// The interface's tables, within a quarter of the memory that is free.
 pub fn sizes() -> Sizes {
-    let quarter = u16::try_from(memory::free_pages() / 4).unwrap_or(u16::MAX);
+    let share = u16::try_from(memory::free_pages() / 4 / 3).unwrap_or(u16::MAX);
     let most = Sizes::default();
-    Sizes { transmit: most.transmit.min(quarter / 3), receive: most.receive.min(quarter / 3 * 2) }
+    Sizes { transmit: most.transmit.min(share), receive: most.receive.min(share.saturating_mul(2)) }
 }
 
 /// The interface at the frontend directory.

@@ -15,6 +15,11 @@ def mac(name):
     return f"00:16:3e:{digest[0]:02x}:{digest[1]:02x}:{digest[2]:02x}"
 
 
+def mac_of(config):
+    """The address that a configuration gives its guest."""
+    return re.search(r"mac=([0-9a-f:]{17})", Path(config).read_text())[1]
+
+
 class Domain:
     """A guest, made from an xl configuration that lies in dom0, with words added to it."""
 
@@ -25,9 +30,12 @@ class Domain:
         self.words = list(words)
         self.log = machine.share / "console" / f"guest-{name}.log"
         self._seen = 0
+        self._marked = 0
 
     def create(self):
         """Starts it."""
+        self.mark()
+        self._seen = self._marked
         words = " ".join(shlex.quote(word) for word in self.words)
         self.machine.check(f"xl create {shlex.quote(str(self.config))} {words}")
 
@@ -58,13 +66,20 @@ class Domain:
                 return not alive
             time.sleep(0.05)
 
-    def expect(self, word, seconds):
-        """Waits until the console has a word."""
+    def mark(self):
+        """From here on `expect` looks only at what is said from now on."""
+        self._marked = len(self.console())
+
+    def expect(self, pattern, seconds):
+        """Waits until the console, since the last mark, matches; gives back the match."""
         deadline = time.monotonic() + seconds
-        while word not in self.console():
+        while True:
+            said = self.console()
+            if match := re.search(pattern, said[self._marked :]):
+                return match
             if time.monotonic() > deadline:
-                end = "\n".join(self.console().splitlines()[-50:])
-                raise MachineError(f"{self.name} did not say {word!r} in {seconds} s; the end of {self.log}:\n{end}")
+                end = "\n".join(said.splitlines()[-50:])
+                raise MachineError(f"{self.name} did not say {pattern} in {seconds} s; the end of {self.log}:\n{end}")
             time.sleep(0.05)
 
 

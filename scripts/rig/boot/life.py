@@ -1,0 +1,63 @@
+"""A guest's life under xl: start, restart, end, and what it leaves behind."""
+
+import re
+
+from ..checks import require
+from .client import get
+
+# What Linux says of a healthy virtual interface.
+HEALTHY = re.compile(
+    r"Guest Rx ready|link becomes ready|entered (?:promiscuous mode|(?:blocking|disabled|forwarding|listening|learning) state)"
+    r"|left promiscuous mode|left allmulticast mode|entered allmulticast mode"
+)
+
+
+def started(stage, name):
+    """Address, lease and store agree."""
+    with stage.check("has its address from DHCP, and gave its name"):
+        lease = stage.segment.lease(stage.mac)
+        require(lease == (stage.address, name), f"the lease is {lease}, the console says {stage.address}")
+    with stage.check("xenstore has the address and the state"):
+        found = stage.store("data/address"), stage.store("data/state")
+        require(found == (stage.address, "listening"), f"it has {found}")
+
+
+def restarted(stage):
+    """xl reboot comes back, as another domain with the same address."""
+    with stage.check("xl reboot comes back and serves"):
+        before = stage.domid(), stage.address
+        stage.domain.mark()
+        stage.machine.check(f"xl reboot {stage.domain.name}")
+        stage.listening()
+        after = stage.domid(), stage.address
+        require(after[0] != before[0] and after[1] == before[1], f"before {before}, after {after}")
+        require(get(stage.address, "/")[0] == 200, "another status")
+
+
+def powered_off(stage):
+    """xl shutdown -w ends it with reason poweroff."""
+    with stage.check("xl shutdown -w ends it with reason poweroff"):
+        reason = stage.shutdown()
+        require(reason == 0, f"the reason is {reason}")
+
+
+def nothing_left(stage):
+    """No dying domain, no grant, no complaint."""
+    with stage.check("no domain is left, not even a dying one"):
+        domains = stage.machine.check("for n in 1 2 3 4 5 6 7 8 9 10; do xl list | grep -q null || break; sleep 0.3; done; xl list")
+        names = [line.split()[0] for line in domains.splitlines()[1:]]
+        require(names == ["Domain-0"], f"xl list has {names}")
+    with stage.check("no grant is left"):
+        usage = stage.machine.check("xl dmesg -c >/dev/null; xl debug-keys g; sleep 0.2; xl dmesg")
+        require("gnttab_usage_print_all" in usage, f"Xen printed no grants: {usage[-200:]}")
+        left = re.findall(r"grant-table for remote d([1-9]\d*)", usage)
+        require(not left, f"domains {left} have grants")
+
+
+def backend_content(stage):
+    """dom0's log has nothing that netback complained of."""
+    with stage.check("nothing from netback in dom0's log"):
+        lines = stage.machine.check("dmesg | grep -E 'vif|xen.netback' || true").splitlines()
+        odd = [line for line in lines if not HEALTHY.search(line)]
+        require(lines, "the log does not know the interface at all")
+        require(not odd, "\n".join(odd[:10]))

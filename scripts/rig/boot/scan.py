@@ -1,0 +1,49 @@
+"""The guest as the network sees it: ping, and nmap's scans."""
+
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+from ..checks import require
+from .client import get
+
+
+def nmap(address, *words):
+    """{(protocol, number): state} of a scan, with the states of what nmap sums up under the key None."""
+    line = ["nmap", "-n", "-Pn", "-oX", "-", *words, address]
+    result = subprocess.run(line, capture_output=True, text=True, check=False, timeout=900)
+    require(result.returncode == 0, f"{' '.join(line)}: {result.stderr.strip()}")
+    host = ElementTree.fromstring(result.stdout).find("host")
+    require(host is not None, "nmap saw no host")
+    states = {
+        (port.get("protocol"), int(port.get("portid"))): port.find("state").get("state") for port in host.iter("port")
+    }
+    states[None] = {extra.get("state"): int(extra.get("count")) for extra in host.iter("extraports")}
+    return states
+
+
+def ping(stage):
+    """ICMP echo."""
+    with stage.check("answers five pings of 1,400 bytes"):
+        line = ["ping", "-n", "-c", "5", "-i", "0.2", "-W", "5", "-s", "1400", stage.address]
+        result = subprocess.run(line, capture_output=True, text=True, check=False)
+        require(" 5 received" in result.stdout, result.stdout.strip() + result.stderr.strip())
+
+
+def protocols(stage):
+    """nmap -sO."""
+    with stage.check("nmap -sO shows icmp, tcp and udp and no more"):
+        found = nmap(stage.address, "-sO", "-T4", "--max-retries", "2")
+        there = {number for (_, number), state in ((k, s) for k, s in found.items() if k) if state == "open"}
+        require(there == {1, 6, 17}, f"open are the protocols {sorted(there)}")
+
+
+def ports(stage):
+    """nmap -p-, and the guest lives on."""
+    with stage.check("nmap -p- finds port 80 open and no other"):
+        found = nmap(stage.address, "-sS", "-p-", "-T4", "--min-rate", "800", "--max-retries", "3")
+        open_ports = {number for key, state in found.items() if key and state == "open" for number in (key[1],)}
+        closed = found[None].get("closed", 0) + sum(state == "closed" for key, state in found.items() if key)
+        require(open_ports == {80}, f"open are {sorted(open_ports)}")
+        require(closed > 0, f"no port answered as closed: {found[None]}")
+    with stage.check("serves after the scans"):
+        require(get(stage.address, "/")[0] == 200, "another status")

@@ -1,0 +1,54 @@
+"""What every group of checks needs: the host, the segment, the guest under test."""
+
+import re
+
+from ..checks import require
+from ..domain import mac_of, shipped
+
+LISTENING = re.compile(r"listening on http://([0-9.]+)/")
+BOOT_SECONDS = 60
+
+
+class Stage:
+    """One emulated host on one segment; guests come and go."""
+
+    def __init__(self, machine, segment, checks):
+        self.machine = machine
+        self.segment = segment
+        self.check = checks
+        self.domain = None
+        self.address = None
+        self.mac = None
+
+    def boot(self, config, *words):
+        """Starts a guest from a configuration for a real host; gives back its address."""
+        self.domain = shipped(self.machine, config, words)
+        self.mac = mac_of(config)
+        self.domain.create()
+        return self.listening()
+
+    def listening(self):
+        """Waits until the guest says since its last start where it listens."""
+        said = self.domain.expect(LISTENING, BOOT_SECONDS)
+        self.address = said[1]
+        return self.address
+
+    def domid(self):
+        """Xen's number for the guest."""
+        return self.machine.check(f"xl domid {self.domain.name}").strip()
+
+    def store(self, key):
+        """A value under the guest's own part of the store."""
+        return self.machine.check(f"xenstore-read /local/domain/{self.domid()}/{key}").strip()
+
+    def shutdown(self):
+        """Ends the guest; gives back the reason code that Xen has (0 is poweroff)."""
+        said = self.machine.check(f"timeout 30 xl shutdown -w {self.domain.name}")
+        reason = re.search(r"reason code (\d+)", said)
+        require(reason, f"xl shutdown -w said: {said.strip()}")
+        return int(reason[1])
+
+    def destroy(self):
+        """Ends the guest without asking it, if it is still there."""
+        if self.domain and self.domain.alive():
+            self.machine.run(f"xl destroy {self.domain.name}")

@@ -39,6 +39,7 @@ LINKS = {
 
 INIT = Path(__file__).with_name("init")
 AGENT = Path(__file__).with_name("agent")
+BLOCK = Path(__file__).with_name("block")
 
 
 class Dom0:
@@ -55,7 +56,7 @@ class Dom0:
         """Makes the files where they are missing or older than what they are made of."""
         tree = self.suite.unpack()
         stamp = self.suite.folder / "dom0.done"
-        sources = [INIT, AGENT, Path(__file__), Path(__file__).with_name("archive.py")]
+        sources = [INIT, AGENT, BLOCK, Path(__file__), Path(__file__).with_name("archive.py")]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
         if stamp.exists() and stamp.read_text() == digest:
             return self
@@ -97,6 +98,7 @@ class Dom0:
             archive.file(f"modules/{path}", content)
         archive.file("modules/order", "".join(f"{path}\n" for path, _ in order).encode())
         archive.file("init", INIT.read_bytes(), 0o755)
+        archive.file("etc/xen/scripts/block-rig", BLOCK.read_bytes(), 0o755)
         archive.file("agent", AGENT.read_bytes(), 0o755)
         archive.close()
 

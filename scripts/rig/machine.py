@@ -12,8 +12,12 @@ from pathlib import Path
 
 
 # Xen gets a serial port for itself and dom0. SMAP is off because an emulated one makes Xen fault on
-# the stack of its guest.
-XEN_COMMAND_LINE = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=768M,max:768M noreboot"
+# the stack of its guest. dom0 has one CPU: with two, every change of a page table waits in emulation for
+# the other CPU's thread, and the tools run ten times slower. The guest takes the other CPU.
+XEN_COMMAND_LINE = (
+    "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot"
+    " dom0_mem=768M,max:768M dom0_max_vcpus=1 dom0_vcpus_pin"
+)
 DOM0_COMMAND_LINE = "console=hvc0 quiet loglevel=4 net.ifnames=0 random.trust_cpu=on"
 
 BOOT_SECONDS = 180
@@ -62,7 +66,7 @@ class Machine:
         self.serial = self.folder / "dom0.log"
         self._accelerator = accelerator
         self._memory = memory
-        self._capture = capture
+        self.capture = capture
         self._append = append
         self._qemu = None
         self._socket = None
@@ -107,8 +111,8 @@ class Machine:
         line += ["-fsdev", "local,id=rig,path=share,security_model=none"]
         line += ["-device", "virtio-9p-pci,fsdev=rig,mount_tag=rig"]
         line += [*self.network.arguments(), "-device", "e1000,netdev=net,mac=00:16:3e:00:00:01"]
-        if self._capture:
-            line += ["-object", f"filter-dump,id=capture,netdev=net,file={self._capture}"]
+        if self.capture:
+            line += ["-object", f"filter-dump,id=capture,netdev=net,file={self.capture}"]
         return line
 
     def _connect(self, deadline):

@@ -20,8 +20,14 @@ class Stage:
         self.address = None
         self.mac = None
 
+    @property
+    def capture(self):
+        """All that crossed the segment, outside of QEMU's network card."""
+        return self.machine.capture
+
     def boot(self, config, *words):
         """Starts a guest from a configuration for a real host; gives back its address."""
+        self.address = None
         self.domain = shipped(self.machine, config, words)
         self.mac = mac_of(config)
         self.domain.create()

@@ -1,0 +1,89 @@
+"""Each protection has an image that breaks it: it must crash there, and be told so.
+
+The image first does the nearest thing that is permitted, and prints where. The report's rip and fault
+address are compared with the symbols of the image, not with what the image says of itself.
+"""
+
+import re
+import subprocess
+
+from ..checks import require
+from ..domain import described
+from ..place import REPOSITORY
+
+NAMES = ("text", "data", "null", "stack", "panic")
+TARGET = "x86_64-unknown-linux-gnu"
+SECONDS = 30
+
+FAULT = re.compile(r"CRASH: page fault: (\w+) at fault address 0x([0-9a-f]+) .*\n  rip 0x([0-9a-f]+) ")
+BY_XEN = re.compile(
+    r"Domain (\d+) \(vcpu#0\) crashed on cpu.*?RIP: +e033:\[<([0-9a-f]+)>\].*?rsp: ([0-9a-f]+).*?cr2: ([0-9a-f]+)", re.DOTALL
+)
+
+
+def images():
+    """Builds them; gives back the folder they are in."""
+    line = ["cargo", "build", "-q", "--release", "--config", "kernel/cargo.toml", "-p", "halfpage"]
+    line += ["--features", "protect", "--target", TARGET, "--target-dir", "target"]
+    for name in NAMES:
+        line += ["--bin", f"protect-{name}"]
+    subprocess.run(line, cwd=REPOSITORY, check=True)
+    return REPOSITORY / "target" / TARGET / "release"
+
+
+def symbols(image):
+    """{name: address} of an image."""
+    listing = subprocess.run(["nm", image], capture_output=True, text=True, check=True).stdout
+    fields = (line.split() for line in listing.splitlines())
+    return {name: int(address, 16) for address, _, name in (f for f in fields if len(f) == 3)}
+
+
+def all_hold(stage):
+    """Boots each image."""
+    with stage.check("the images that break the protections build"):
+        folder = images()
+    for name in NAMES:
+        with stage.check(f"protection: {name}"):
+            domain = described(stage.machine, f"protect-{name}", folder / f"protect-{name}", more=['on_crash="preserve"'])
+            stage.machine.check("xl dmesg -c >/dev/null")
+            domain.create()
+            try:
+                judge(name, domain, crashed(stage, domain), symbols(folder / f"protect-{name}"))
+            finally:
+                stage.machine.run(f"xl destroy {domain.name}")
+
+
+def crashed(stage, domain):
+    """Waits for the crash; gives back its number and what Xen said meanwhile."""
+    number = stage.machine.check(f"xl domid {domain.name}").strip()
+    waiting = f"for n in $(seq {SECONDS * 5}); do xl list {number} | grep -q ' [-a-z]*c- ' && exit; sleep 0.2; done; exit 1"
+    require(stage.machine.run(waiting, SECONDS * 4).status == 0, f"no crash; it said: {domain.console()}")
+    return number, stage.machine.check("xl dmesg")
+
+
+def judge(name, domain, crash, known):
+    """Compares the report with what had to happen."""
+    number, xen = crash
+    said = domain.console()
+    neighbour = re.search(rf"protect-{name}: .*; now ", said)
+    require(neighbour, f"the permitted access is not there: {said}")
+    require("was there" not in said, f"it went on: {said}")
+    if name == "panic":
+        require("CRASH: panic at kernel/src/protect/panic.rs:" in said, f"no report: {said}")
+        require("index out of bounds: the len is 2 but the index is 2" in said, f"another panic: {said}")
+        return
+    if name == "stack":
+        report = BY_XEN.search(xen)
+        require(report and report[1] == number, f"Xen says nothing of it: {xen[-2000:]}")
+        found = [int(value, 16) for value in report.groups()[1:]]
+        wanted = [known["protect_forbidden"], known["_stack"], known["_stack"] - 8]
+    else:
+        report = FAULT.search(said)
+        require(report, f"no report: {said}")
+        found = [report[1], int(report[3], 16), int(report[2], 16)]
+        wanted = {
+            "text": ["write", known["protect_forbidden"], known["_text"]],
+            "data": ["execution", known["protect_forbidden"], known["protect_forbidden"]],
+            "null": ["read", known["protect_forbidden"], 8],
+        }[name]
+    require(found == wanted, f"found {found}, wanted {wanted}")

@@ -1,0 +1,51 @@
+"""The guest after PV GRUB, as a cloud starts it: an ext2 disk with the gzipped image and a menu."""
+
+import shutil
+import subprocess
+
+from ..checks import require
+from ..domain import described, mac
+from ..place import BUILD
+from .client import get
+
+DISK_MIB = 16
+GRUB_MEMORY = 64
+
+MENU = """\
+set timeout=0
+menuentry halfpage {
+    linux /boot/halfpage.gz log=info
+}
+"""
+
+
+def disk(folder):
+    """Makes the disk, without root."""
+    root = folder / "pvgrub-root"
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "boot/grub").mkdir(parents=True)
+    shutil.copyfile(BUILD / "halfpage.gz", root / "boot/halfpage.gz")
+    (root / "boot/grub/grub.cfg").write_text(MENU)
+    image = folder / "pvgrub.img"
+    image.unlink(missing_ok=True)
+    tool = shutil.which("mke2fs") or "/usr/sbin/mke2fs"
+    subprocess.run([tool, "-q", "-t", "ext2", "-d", root, image, f"{DISK_MIB}M"], check=True)
+    return image
+
+
+def boots(stage):
+    """Starts it from the disk, fetches a page, ends it."""
+    name = "pvgrub"
+    with stage.check("starts from PV GRUB and serves"):
+        path = stage.machine.send(disk(stage.machine.folder), "pvgrub.img")
+        stage.machine.check(f"losetup /dev/loop0 {path}")
+        more = ['disk=["script=block-rig,vdev=xvda,format=raw,access=rw,target=/dev/loop0"]']
+        stage.domain = described(stage.machine, name, stage.machine.dom0.pvgrub, GRUB_MEMORY, more=more)
+        stage.mac = mac(name)
+        stage.domain.create()
+        stage.listening()
+        require(get(stage.address, "/")[0] == 200, "another status")
+        reason = stage.shutdown()
+        require(reason == 0, f"shutdown's reason is {reason}")
+    stage.destroy()
+    stage.machine.run("losetup -d /dev/loop0")

@@ -53,18 +53,18 @@ pub struct FreeBlock {
 #[derive(Debug)]
 pub struct FilledBlock {
     id: u16,
-    length: usize,
+    length: u16,
 }
 
 impl FilledBlock {
     /// Bytes in it.
-    pub fn length(&self) -> usize {
+    pub fn length(&self) -> u16 {
         self.length
     }
 
     /// Bytes that still fit.
     pub fn room(&self) -> usize {
-        BLOCK_SIZE.saturating_sub(self.length)
+        BLOCK_SIZE.saturating_sub(self.length.into())
     }
 }
 
@@ -142,11 +142,11 @@ impl<P: Platform> Blocks<P> {
     /// Adds as many of the bytes as fit: how many is returned.
     pub fn append(&mut self, block: &mut FilledBlock, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(block.room());
-        let offset = usize::from(offset(block.id)).saturating_add(block.length);
+        let offset = offset(block.id).saturating_add(block.length);
         if let (Some((_, page)), Some(bytes)) = (self.pages.get_mut(page_of(block.id)), bytes.get(..taken)) {
-            page.write(offset, bytes);
+            page.write(offset.into(), bytes);
         }
-        block.length = block.length.saturating_add(taken);
+        block.length = block.length.saturating_add(taken as u16);
         taken
     }
 

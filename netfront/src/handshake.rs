@@ -76,3 +76,34 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Step::*;
+    use super::*;
+
+    /// For each phase, the steps by the backend's state, in the states' numeric order: Unknown 0 to Reconfigured 8.
+    #[test]
+    fn every_phase_meets_every_state() {
+        let table = [
+            (
+                Phase::Absent,
+                [Stay, Initialise, Initialise, Initialise, Close, Close, Initialise, Close, Close],
+            ),
+            (Phase::Waiting, [Stay, Stay, Connect, Stay, Stay, Shut, Stay, Stay, Stay]),
+            (Phase::Connecting, [Shut, Stay, Stay, Stay, Open, Shut, Shut, Stay, Stay]),
+            (Phase::Connected, [Shut, Initialise, Initialise, Initialise, Stay, Shut, Shut, Stay, Stay]),
+            (Phase::Closing, [Shut, Initialise, Initialise, Initialise, Stay, Shut, Shut, Stay, Stay]),
+            (Phase::Closed, [Stay, Stay, Initialise, Stay, Stay, Stay, Stay, Stay, Stay]),
+        ];
+        for (phase, steps) in table {
+            for (state, step) in ["0", "1", "2", "3", "4", "5", "6", "7", "8"].into_iter().zip(steps) {
+                let backend = XenbusState::parse(state).unwrap();
+                assert_eq!(phase.step(backend, false), step, "{phase:?}, {backend:?}");
+                // Only a closed connection heeds whether the device is meant to be there.
+                let online = if (phase, state) == (Phase::Closed, "6") { Initialise } else { step };
+                assert_eq!(phase.step(backend, true), online, "{phase:?}, {backend:?}, online");
+            }
+        }
+    }
+}

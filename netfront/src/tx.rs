@@ -251,7 +251,7 @@ impl<P: Platform> Tx<P> {
         while !bytes.is_empty() {
             let block = self.blocks.take().ok_or(TransmitError::Full)?;
             let block = self.blocks.fill(block, bytes);
-            bytes = bytes.get(block.length()..).unwrap_or_default();
+            bytes = bytes.get(block.length().into()..).unwrap_or_default();
             if let Err(Piece::Block(block)) = packet.push(Piece::Block(block)) {
                 self.blocks.cancel(block);
                 return Err(TransmitError::Length);
@@ -304,7 +304,7 @@ impl<P: Platform> Tx<P> {
             }
             let request = match piece {
                 Piece::Block(block) => {
-                    let length = block.length() as u16;
+                    let length = block.length();
                     let Some(sent) = self.blocks.send(block) else { continue };
                     TxRequest { gref: sent.grant.0, offset: sent.offset, flags, id: sent.id, size: length }
                 }

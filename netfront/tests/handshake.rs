@@ -220,6 +220,7 @@ fn a_boot_loaders_connection_is_closed_first() {
     store.set_front("state", "4");
     store.set_back("state", "4");
     device.control(&mut store, NOW);
+    assert_eq!(store.front("state").as_deref(), Some("5"));
     for (backend, front) in [("5", "6"), ("6", "1"), ("2", "4")] {
         store.set_back("state", backend);
         device.control(&mut store, NOW);

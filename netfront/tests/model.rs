@@ -81,7 +81,7 @@ impl Model {
         self.frames += 1;
         let mut header = vec![connection; 54 + self.random.below(0..40)];
         header[14..18].copy_from_slice(&self.frames.to_be_bytes());
-        let own: Vec<u8> = (0..9000).map(|_| (self.random.number() as u8) << 2 | connection).collect();
+        let own: Vec<u8> = (0..9000).map(|n| ((n + self.frames * 13) as u8) << 2 | connection).collect();
         let mut payload = Vec::new();
         for _ in 0..self.random.below(0..4) {
             let length = self.random.below(0..[50, 1500, 9000][self.random.clone().below(0..3)]);

@@ -64,6 +64,18 @@ fn a_small_body_is_copied_behind_its_header() {
 }
 
 #[test]
+fn a_short_slice_of_a_long_frame_is_copied() {
+    let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
+    let body = site(&rig, 0, 4096);
+    // Up to 256 bytes: a slot of their own would cost more.
+    let payload = [Slice::Static(&body[..256]), Slice::Static(&body[..257]), Slice::Static(body)];
+    rig.transmit(&[0x11; 54], &payload, Offload { checksum: CHECKSUM, gso: GSO }).unwrap();
+    let sizes: Vec<_> = slots(&mut rig).into_iter().map(|slot| TxRequest::decode(slot).size).collect();
+    assert_eq!(sizes[2..], [257, 4096], "{sizes:?}");
+    assert_eq!((sizes[0], rig.machine.world().holds()), (54 + 256 + 257 + 4096, 2));
+}
+
+#[test]
 fn memory_that_may_not_be_granted_is_copied() {
     let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
     let secret: &'static [u8] = vec![0x55; 6000].leak();
@@ -199,6 +211,78 @@ fn events_are_sent_once_for_a_batch_and_only_when_asked_for() {
     let _ = rig.flush();
     assert_eq!(rig.machine.world().transmit_events, opened + 2);
     assert!(rig.backend.transmit_events <= 1, "what is done is found at the next poll");
+}
+
+/// Sends until the ring is full, a lap after its start, where no event is left over from the beginning.
+fn full() -> Rig {
+    let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
+    for _ in 0..300 {
+        rig.transmit(&[0x11; 60], &[], Offload::default()).unwrap();
+        let _ = rig.flush();
+        rig.backend.transmit();
+        rig.poll();
+    }
+    for _ in 0..256 {
+        rig.transmit(&[0x11; 60], &[], Offload::default()).unwrap();
+    }
+    rig
+}
+
+#[test]
+fn a_poll_without_a_response_leaves_the_event_asked_for() {
+    let mut rig = full();
+    assert_eq!(rig.transmit(&[0x11; 60], &[], Offload::default()), Err(TransmitError::Full));
+    for _ in 0..3 {
+        assert!(!rig.poll().0.room);
+    }
+    let before = rig.backend.transmit_events;
+    assert_eq!(rig.backend.transmit().len(), 256);
+    assert_eq!(rig.backend.transmit_events, before + 1);
+    assert!(rig.poll().0.room);
+    // Nobody waits any more: the next ones raise none.
+    rig.transmit(&[0x11; 60], &[], Offload::default()).unwrap();
+    let _ = rig.flush();
+    rig.backend.transmit();
+    assert_eq!(rig.backend.transmit_events, before + 1);
+}
+
+#[test]
+fn what_comes_during_the_poll_is_not_slept_over() {
+    // A frame that comes while another is looked at.
+    let mut rig = full();
+    rig.backend.receive(&[1; 60], 0);
+    let backend = &mut rig.backend;
+    let polled = rig.device.poll(64, |_, _| backend.receive(&[2; 60], 0));
+    assert!(polled.more);
+    assert_eq!(rig.poll().1, [[2; 60]]);
+    let before = rig.backend.receive_events;
+    rig.backend.receive(&[3; 60], 0);
+    assert_eq!(rig.backend.receive_events, before + 1, "asked for before sleeping");
+    // A response that makes room after a refusal.
+    let mut rig = full();
+    rig.backend.receive(&[1; 60], 0);
+    let backend = &mut rig.backend;
+    let polled = rig.device.poll(64, |frame, out| {
+        let refused = out.transmit(frame.bytes, core::iter::empty(), Offload::default());
+        assert_eq!(refused, Err(TransmitError::Full));
+        let _ = out.flush();
+        backend.transmit();
+    });
+    assert!(polled.more);
+    assert!(rig.poll().0.room);
+}
+
+#[test]
+fn a_budget_is_kept_and_what_is_left_is_said() {
+    let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
+    for n in 0..10 {
+        rig.backend.receive(&[n; 60], 0);
+    }
+    let mut frames = 0;
+    for (more, seen) in [(true, 4), (true, 8), (false, 10)] {
+        assert_eq!(rig.device.poll(4, |_, _| frames += 1).more, more);
+        assert_eq!(frames, seen);
+    }
 }
 
 #[test]

@@ -165,3 +165,29 @@ fn two_files_of_one_name_are_refused() {
     assert!(matches!(&error, PackError::Same(name) if name == "a.html"));
     assert_eq!(error.to_string(), "/a.html: two files would have this URL");
 }
+
+#[test]
+fn the_program_writes_a_tar_once_and_complains_with_status_2() {
+    let folder = folder(&[("site/index.html", "home"), ("none/a.html", "")]);
+    let tar = folder.path().join("site.tar");
+    let run = |site: &str, epoch: &str| {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_site-pack"))
+            .args([folder.path().join(site), tar.clone()])
+            .env("SOURCE_DATE_EPOCH", epoch)
+            .output()
+            .unwrap();
+        (program.status.code(), String::from_utf8(program.stderr).unwrap())
+    };
+    assert_eq!(run("site", "7"), (Some(0), String::new()));
+    assert_eq!(fs::read(&tar).unwrap(), pack(&folder.path().join("site"), Stamp::Epoch(7)).unwrap());
+
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1);
+    fs::File::options().append(true).open(&tar).unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(run("site", "7"), (Some(0), String::new()));
+    assert_eq!(fs::metadata(&tar).unwrap().modified().unwrap(), long_ago);
+
+    let complaint = format!("site: {}/none: there is no index.html\n", folder.path().display());
+    assert_eq!(run("none", ""), (Some(2), complaint));
+    let complaint = "site: SOURCE_DATE_EPOCH=soon: not a number of seconds\n";
+    assert_eq!(run("site", "soon"), (Some(2), complaint.to_owned()));
+}

@@ -295,7 +295,11 @@ impl<C> Connection<C> {
             ack,
             sack: &segment.options.sack,
             selective: core.agreed.sack,
-            bare: segment.payload.is_empty() && !opened && !header.flags.has(Flags::FIN),
+            // The answer to a probe of a shut window is no duplicate.
+            bare: segment.payload.is_empty()
+                && !opened
+                && !header.flags.has(Flags::FIN)
+                && core.send.window != 0,
             echo: segment.options.timestamps.filter(|_| core.agreed.timestamps).map(|timestamps| {
                 let millis = core.clock.value(now).wrapping_sub(timestamps.echo);
                 Duration::from_millis(u64::from(millis))

@@ -132,10 +132,12 @@ impl Flight {
     /// Everything before `una` has been acknowledged.
     pub(super) fn acknowledged(&mut self, una: SeqNum, now: Instant, least: Option<Duration>) -> Delivered {
         let mut delivered = Delivered::default();
+        let mut resent = false;
         while let Some(first) = self.runs.front().copied() {
             if !una.after(first.start) {
                 break;
             }
+            resent |= first.resent;
             let part = una.since(first.start).min(first.length);
             if first.fate != RunFate::Sacked {
                 self.delivered(&first, una.earlier(first.end()), now, least, &mut delivered);
@@ -148,6 +150,10 @@ impl Flight {
                 first.start = una;
                 first.length = first.length.saturating_sub(part);
             }
+        }
+        if resent {
+            // Karn: what came behind a hole waited for the retransmission that filled it.
+            delivered.rtt = None;
         }
         delivered
     }
@@ -234,11 +240,14 @@ impl Flight {
         };
         let (mut in_flight, mut lost) = (self.in_flight, self.lost);
         for run in &mut self.runs {
-            if run.fate != RunFate::InFlight || !sent_after(latest.sent, latest.end, run.sent, run.end()) {
+            // Within one instant, segments go out in the order of their numbers; but not those that are sent again.
+            let tie = run.sent == latest.sent && run.resent;
+            let later = !sent_after(latest.sent, latest.end, run.sent, run.end());
+            if run.fate != RunFate::InFlight || later || tie {
                 continue;
             }
             let due = run.sent + latest.rtt + window;
-            if due <= now || window == Duration::ZERO {
+            if due <= now {
                 run.fate = RunFate::Lost;
                 in_flight = in_flight.saturating_sub(run.length);
                 lost = lost.saturating_add(run.length);

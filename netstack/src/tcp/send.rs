@@ -14,6 +14,9 @@ use alloc::vec::Vec;
 /// Duplicate acknowledgments that tell of a loss (RFC 5681 section 3.2).
 const DUPLICATES: u8 = 3;
 
+/// How far the time-out stays backed off while data is acknowledged and no round trip can be measured.
+const KARN_EXPIRATIONS: u8 = 3;
+
 /// SND of RFC 9293 section 3.3.1.
 #[derive(Debug)]
 pub(super) struct Send {
@@ -169,9 +172,12 @@ impl Send {
     }
 
     /// RFC 9293 section 3.10.7.4: "If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK), set SND.WND".
-    /// Says whether the window is another now.
+    /// And where SND.UNA moves: a retransmission has an old number and a new acknowledgment, and with the old window the
+    /// edge would move as well. Says whether the window is another now.
     pub(super) fn update_window(&mut self, sequence: SeqNum, ack: SeqNum, window: u32) -> bool {
-        let newer = self.wl1.before(sequence) || (self.wl1 == sequence && !self.wl2.after(ack));
+        let newer = ack.after(self.una)
+            || self.wl1.before(sequence)
+            || (self.wl1 == sequence && !self.wl2.after(ack));
         if !newer {
             return false;
         }
@@ -225,10 +231,14 @@ impl Send {
             result.fin = advance as usize > busy.queue.len();
             busy.queue.release(result.data);
             (busy.timer, busy.since) = (Timer::Off, None);
-            // Karn: the backed-off time-out stands until a round trip could be measured.
+            // Karn: the backed-off time-out stands until a round trip could be measured. But where all that is left was
+            // sent twice already, and there are no timestamps, that may be a long way off: progress tells that the path
+            // lives, so the time-out comes down to eight times what it was.
             if let Some(rtt) = delivered.rtt.or(report.echo) {
                 self.rtt.measured(rtt);
                 busy.expirations = 0;
+            } else {
+                busy.expirations = busy.expirations.min(KARN_EXPIRATIONS);
             }
         } else if report.bare && !busy.flight.is_empty() {
             busy.duplicates = busy.duplicates.saturating_add(1);

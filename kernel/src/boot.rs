@@ -26,9 +26,10 @@ pub struct Identity {
 
 /// Reads who the domain is: the store answers, so it is there.
 pub fn identity(store: &mut Store) -> Identity {
-    let session = store.session();
-    let name = session.read_text("name").ok().map(String::into_boxed_str);
-    let uuid = session.read_text("vm").unwrap_or_default();
+    // Both for the wait of one.
+    let mut values = store.session().read_all(&["name", "vm"]).into_iter();
+    let mut text = || values.next()?.ok().and_then(|value| String::from_utf8(value).ok());
+    let (name, uuid) = (text().map(String::into_boxed_str), text().unwrap_or_default());
     log::info!("xenstore: this is {}", name.as_deref().unwrap_or("a domain without a name"));
     Identity { name, uuid }
 }

@@ -69,8 +69,12 @@ impl Store {
         self.session.pump()
     }
 
-    /// A watch that has fired since it was last given here: what it watches has to be read again. To be asked before
-    /// each sleep, since any call may have taken an event in.
+    /// Whether a watch has fired. To be asked before each sleep, since any call may have taken an event in.
+    pub fn has_fired(&self) -> bool {
+        self.session.client().has_fired()
+    }
+
+    /// A watch that has fired since it was last given here: what it watches has to be read again.
     pub fn fired(&mut self) -> Option<WatchId> {
         self.session.fired()
     }
@@ -99,6 +103,13 @@ impl netfront::store::Store for Store {
     }
 
     fn write(&mut self, entries: &[(String, Option<String>)]) -> Result<(), Error> {
+        // One key changes at once by itself.
+        match entries {
+            [] => return Ok(()),
+            [(path, Some(value))] => return self.session.write(path, value.as_bytes()),
+            [(path, None)] => return self.session.remove(path),
+            _ => {}
+        }
         self.session.transaction(|transaction| {
             entries.iter().try_for_each(|(path, value)| match value {
                 Some(value) => transaction.write(path, value.as_bytes()),

@@ -168,6 +168,11 @@ impl Client {
         self.fired.pop_front()
     }
 
+    /// Whether [`Client::fired`] has one to give.
+    pub fn has_fired(&self) -> bool {
+        !self.fired.is_empty()
+    }
+
     /// Whether a message has come only in part.
     pub fn is_mid_message(&self) -> bool {
         !matches!(self.incoming, Incoming::Header(_, 0))

@@ -1,7 +1,8 @@
 //! Packs the site that the image embeds into `OUT_DIR/site.tar`, and hands its path to the kernel's build script as
 //! `DEP_HALFPAGE_SITE_TAR`. The bytes are embedded there, into pages of their own; this crate holds none of them.
 //!
-//! `HALFPAGE_SITE` names the folder; unset, it is `content` beside this file.
+//! `HALFPAGE_SITE` names the folder, seen from this one; unset, it is `content`. Cargo runs the script again when a file in
+//! it was written since, and when `HALFPAGE_SITE_STAMP` is another: scripts/image puts into that what Cargo overlooks.
 
 use site_pack::{PackError, Stamp, pack};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=HALFPAGE_SITE");
+    println!("cargo::rerun-if-env-changed=HALFPAGE_SITE_STAMP");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let folder = match env::var_os("HALFPAGE_SITE") {
         Some(folder) if !folder.is_empty() => PathBuf::from(folder),

@@ -12,12 +12,13 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-/// Builds the crate with this site as `make image` does; gives the path of the tar, or what Cargo complained of.
-fn build(site: &Path) -> Result<String, String> {
+/// Builds the crate with this site, and the stamp that `make image` would give it; gives the path of the tar, or what Cargo complained of.
+fn build(site: &Path, stamp: &str) -> Result<String, String> {
     let output = Command::new(env!("CARGO"))
         .args(["check", "--quiet", "--offline", "--message-format=json", "--package=site", "--target-dir"])
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild"))
         .env("HALFPAGE_SITE", site)
+        .env("HALFPAGE_SITE_STAMP", stamp)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -34,8 +35,8 @@ fn build(site: &Path) -> Result<String, String> {
 }
 
 /// The names and bodies in the tar of the next build.
-fn built(site: &Path) -> Vec<(String, String)> {
-    let tar = fs::read(build(site).unwrap()).unwrap();
+fn built(site: &Path, stamp: &str) -> Vec<(String, String)> {
+    let tar = fs::read(build(site, stamp).unwrap()).unwrap();
     let mut archive = tar::Archive::new(&tar[..]);
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -47,7 +48,7 @@ fn built(site: &Path) -> Vec<(String, String)> {
 
 fn check(site: &Path, files: &[(&str, &str)]) {
     let files: Vec<_> = files.iter().map(|(name, body)| ((*name).to_owned(), (*body).to_owned())).collect();
-    assert_eq!(built(site), files);
+    assert_eq!(built(site, "one"), files);
 }
 
 #[test]
@@ -83,8 +84,16 @@ fn what_changes_in_a_site_is_in_the_next_build() {
     check(&site, &[("a/old.html", "new"), ("b/index.html", "behind a link"), ("index.html", "home")]);
 
     fs::remove_file(site.join("index.html")).unwrap();
-    let complaint = build(&site).unwrap_err();
+    let complaint = build(&site, "one").unwrap_err();
     assert!(complaint.contains(&format!("{}: there is no index.html", site.display())), "{complaint}");
     put("index.html", "home again");
-    assert_eq!(built(&site)[2].1, "home again");
+    assert_eq!(built(&site, "one")[2].1, "home again");
+
+    // A file that takes another's place with its time, as `cp -p` and `rsync -t` do it: only the stamp tells.
+    let times = |path: &Path| fs::File::open(path).unwrap().metadata().unwrap().modified().unwrap();
+    let (folder_time, time) = (times(&site), times(&site.join("index.html")));
+    put("index.html", "home moved");
+    fs::File::options().append(true).open(site.join("index.html")).unwrap().set_modified(time).unwrap();
+    fs::File::open(&site).unwrap().set_modified(folder_time).unwrap();
+    assert_eq!(built(&site, "two")[2].1, "home moved");
 }

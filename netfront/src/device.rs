@@ -55,7 +55,7 @@ impl Default for Sizes {
     }
 }
 
-/// What has become of the connection.
+/// What has become of the connection since the last time this was said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
     /// It is as it was.
@@ -123,6 +123,8 @@ pub struct Device<P: Platform> {
     /// Before then no new connection is begun.
     not_before: Microseconds,
     opened: Microseconds,
+    /// What the last [`Device::control`] said: frames pass.
+    said_up: bool,
     /// The watch on our own directory is set.
     watching: bool,
     stopping: bool,
@@ -158,6 +160,7 @@ impl<P: Platform> Device<P> {
             lies: 0,
             not_before: Microseconds(0),
             opened: Microseconds(0),
+            said_up: false,
             watching: false,
             stopping: false,
             problem: None,
@@ -216,7 +219,6 @@ impl<P: Platform> Device<P> {
 
     /// Brings the handshake as far as the store's keys let it: to be called at the start, when a watch fires, and at the deadline.
     pub fn control<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
-        let was = self.is_up();
         let connects = self.counters.connects;
         match self.advance(store, now) {
             Ok(()) if self.is_up() => self.problem = None,
@@ -226,7 +228,11 @@ impl<P: Platform> Device<P> {
                 self.report(error.to_string());
             }
         }
-        match (was, self.is_up()) {
+        if !self.is_up() && !self.quarantine.is_empty() && self.retry.is_none() {
+            self.retry = Some(now.after(RETRY));
+        }
+        let up = self.is_up();
+        match (core::mem::replace(&mut self.said_up, up), up) {
             (false, true) => Change::Up,
             (true, false) => Change::Down,
             (true, true) if connects != self.counters.connects => Change::Renewed,

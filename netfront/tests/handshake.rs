@@ -335,6 +335,38 @@ fn little_memory_and_few_grants_are_enough_or_said() {
 }
 
 #[test]
+fn no_event_channel_is_said() {
+    let (machine, mut store, mut device) = fresh(&[]);
+    machine.world().portless = true;
+    device.control(&mut store, NOW);
+    assert_eq!(device.problem(), Some("no page, grant or event channel is left for the rings"));
+    nothing_is_left(&machine, &device);
+    machine.world().portless = false;
+    device.control(&mut store, device.deadline().unwrap());
+    assert_eq!(device.phase(), Phase::Connecting);
+}
+
+/// The toolstack moves the device to a backend in another domain, while the first still maps its rings.
+#[test]
+fn another_backend_domain() {
+    let mut rig = Rig::new(&[], SIZES);
+    let elsewhere = "/local/domain/3/backend/vif/7/0";
+    for (key, value) in [("state", "2"), ("online", "1"), ("feature-rx-copy", "1")] {
+        rig.store.set(&format!("{elsewhere}/{key}"), value);
+    }
+    rig.store.set_front("backend-id", "3");
+    rig.store.set_front("backend", elsewhere);
+    assert_eq!(rig.control(), Change::Down);
+    assert_eq!(rig.machine.world().backend.map(|domain| domain.0), Some(3));
+    assert_eq!((rig.device.phase(), rig.device.quarantined()), (Phase::Connecting, 2));
+    rig.backend.unmap();
+    rig.control();
+    assert_eq!(rig.device.quarantined(), 0);
+    let watches: Vec<_> = rig.store.watches().into_iter().collect();
+    assert_eq!(watches, [format!("{elsewhere}/state"), "device/vif/0/backend".to_owned()]);
+}
+
+#[test]
 fn a_backend_that_runs_in_circles_does_not_keep_us() {
     let mut rig = Rig::new(&[], SIZES);
     for round in 0..1000 {

@@ -85,6 +85,8 @@ pub struct World {
     pub heedless: bool,
     /// Event channels are open.
     pub ports: Option<Ports>,
+    /// No event channel is to be had.
+    pub portless: bool,
     /// Whom the epoch is with.
     pub backend: Option<DomId>,
     /// Events sent by the driver.
@@ -209,8 +211,9 @@ impl Platform for Machine {
 
     fn open_channels(&mut self, split: bool) -> Option<Ports> {
         let ports = Ports { transmit: Port(5), receive: if split { Port(6) } else { Port(5) } };
-        self.world().ports = Some(ports);
-        Some(ports)
+        let mut world = self.world();
+        world.ports = (!world.portless).then_some(ports);
+        world.ports
     }
 
     fn end(&mut self) {

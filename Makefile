@@ -2,7 +2,9 @@
 # SITE=, MEMORY= and the like go along to it; relative paths start where make was called.
 
 here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
-export HALFPAGE_CALLER := $(or $(PWD),$(CURDIR))
+# With -C, PWD still says where make was called; without, it may be older than the folder we are in.
+moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--directory)')
+export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
 .PHONY: help run test image tap site-check
@@ -27,7 +29,7 @@ test: ## all checks: formatting, lints, host tests
 # An error of make itself, so that it is the only line.
 site-check:
 	@$(if $(SITE),$(if $(complaint),$(error $(complaint))))
-complaint = $(shell $(here)/scripts/site-check '$(subst ','\'',$(SITE))' 2>&1)
+complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(subst ','\'',$(SITE))' 2>&1)
 
 #=
 #= SITE=dir            the site to embed (default: site/content)

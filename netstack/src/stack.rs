@@ -144,6 +144,10 @@ impl<S: Service> Stack<S> {
     /// Mixes fresh entropy in, as after a restore.
     pub fn reseed(&mut self, seed: &[u8; 32]) {
         self.random.reseed(seed);
+        self.interface.reseed(&self.random.seed());
+        if let Some(client) = &mut self.client {
+            client.reseed(&self.random.seed());
+        }
     }
 
     /// What the interface has seen, sent and dropped.

@@ -119,6 +119,11 @@ impl Client {
         }
     }
 
+    /// Mixes fresh entropy in.
+    pub(crate) fn reseed(&mut self, seed: &[u8; 32]) {
+        self.random.reseed(seed);
+    }
+
     /// When [`Self::poll`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.state {

@@ -113,6 +113,9 @@ crate::counters! {
 /// Which limit holds for the unreachable messages that others provoke: a burst, then so many a second.
 const REFUSALS: Bucket = Bucket::new(50, 100);
 
+/// Lines on the console about other stations' faults: a burst, then so many a second.
+const COMPLAINTS: Bucket = Bucket::new(10, 1);
+
 /// The interface.
 #[derive(Debug)]
 pub(crate) struct Interface {
@@ -120,6 +123,7 @@ pub(crate) struct Interface {
     addressing: Option<Addressing>,
     neighbours: Neighbours,
     refusals: Bucket,
+    complaints: Bucket,
     random: Random,
     /// There is a DHCP client.
     configuring: bool,
@@ -136,10 +140,16 @@ impl Interface {
             addressing: None,
             neighbours: Neighbours::default(),
             refusals: REFUSALS,
+            complaints: COMPLAINTS,
             random,
             configuring,
             counters: Counters::default(),
         }
+    }
+
+    /// Mixes fresh entropy in.
+    pub(crate) fn reseed(&mut self, seed: &[u8; 32]) {
+        self.random.reseed(seed);
     }
 
     /// Its address, network and routes.

@@ -17,6 +17,9 @@ const TCP_CHECKSUM: usize = 16;
 const TRANSPORT_HEADER: usize = 60;
 /// The Ethernet and IPv4 headers before it.
 const TRANSPORT: usize = ethernet::HEADER + ipv4::HEADER;
+/// The same for the device.
+const CHECKSUM: PartialChecksum = PartialChecksum { start: 34, offset: 16 };
+const _: () = assert!(CHECKSUM.start as usize == TRANSPORT && CHECKSUM.offset as usize == TCP_CHECKSUM);
 
 /// The interface and its device for the time of one call: what TCP sends through.
 pub(crate) struct Outlet<'a, D> {
@@ -65,9 +68,8 @@ impl<D: Device> Egress for Outlet<'_, D> {
         let (hop, station) = self.resolve(&repr, gso.is_some())?;
         let (field, offload) = match station {
             Some(_) if self.device.capabilities().checksum => {
-                let checksum = PartialChecksum { start: 34, offset: 16 };
                 let gso = gso.map(|size| Gso { size, kind: GsoKind::TcpV4 });
-                (pseudo.partial(), Offload { checksum: Some(checksum), gso })
+                (pseudo.partial(), Offload { checksum: Some(CHECKSUM), gso })
             }
             // Held frames too: the device may be another one when they go out.
             _ => {
@@ -112,7 +114,9 @@ impl<D: Device> Outlet<'_, D> {
 
     /// Who on the link the packet goes to, and its link address if it is known.
     fn resolve(&mut self, repr: &ipv4::Repr, gso: bool) -> Result<(Ipv4Addr, Option<Address>), SendError> {
-        if !gso && repr.payload.saturating_add(20) > self.mtu() {
+        // A header's total length has 16 bits, however large a packet the device cuts.
+        let longest = if gso { u16::MAX } else { self.mtu() };
+        if repr.payload.checked_add(20).is_none_or(|total| total > longest) {
             self.interface.counters.ipv4_too_long.count();
             return Err(SendError::Unreachable);
         }

@@ -26,9 +26,20 @@ pub(super) struct Received<'a> {
     pub(super) packet: ipv4::Packet<'a>,
     /// From the IP header on, without padding.
     pub(super) bytes: &'a [u8],
-    /// To one station, by its frame and by its address.
+    destination: Destination,
+    /// To us alone, by its frame and by its address.
     pub(super) unicast: bool,
     checksum: ReceiveChecksum,
+}
+
+/// Whose address a packet is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Destination {
+    Ours,
+    /// Every station's.
+    Broadcast,
+    /// One that a DHCP server may be about to give us.
+    Other,
 }
 
 impl Interface {
@@ -75,8 +86,11 @@ impl Interface {
             return self.counters.arp_ignored.count();
         }
         if packet.sender == ours {
-            log::warn!("arp: {} also says that it has {ours}", packet.sender_hardware);
-            return self.counters.arp_conflict.count();
+            self.counters.arp_conflict.count();
+            if self.complaints.take(now) {
+                log::warn!("arp: {} says that it has our address {ours}", packet.sender_hardware);
+            }
+            return;
         }
         let to_us = packet.target == ours;
         if addressing.is_neighbour(packet.sender) {
@@ -113,6 +127,30 @@ impl Interface {
         now: Instant,
         device: &mut impl Device,
     ) -> Option<Delivery<'a>> {
+        let received = self.admit(bytes, link_broadcast, checksum)?;
+        match (received.packet.protocol(), received.destination) {
+            (ipv4::TCP, Destination::Ours) => self.receive_tcp(&received),
+            (ipv4::TCP, _) => {
+                self.counters.tcp_broadcast.count();
+                None
+            }
+            (ipv4::UDP, _) => self.receive_udp(&received, now, device),
+            (ipv4::ICMP, _) => self.receive_icmp(&received, now, device),
+            _ => {
+                self.counters.ipv4_protocol.count();
+                self.refuse(Refusal::Protocol, &received, now, device);
+                None
+            }
+        }
+    }
+
+    /// Drops what is malformed, impossible, a fragment, or for others.
+    fn admit<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        link_broadcast: bool,
+        checksum: ReceiveChecksum,
+    ) -> Option<Received<'a>> {
         let counters = &mut self.counters;
         let packet = match ipv4::Packet::parse(bytes) {
             Ok(packet) => packet,
@@ -132,19 +170,20 @@ impl Interface {
             counters.ipv4_martian.count();
             return None;
         }
-        let destination = packet.destination();
-        let ours = addressing.is_some_and(|addressing| addressing.address() == destination);
-        let broadcast = match addressing {
-            Some(addressing) => addressing.is_broadcast(destination),
-            None => destination.is_broadcast(),
-        };
+        let address = packet.destination();
         let for_client = self.configuring && packet.protocol() == ipv4::UDP;
-        if !ours && !broadcast && !for_client {
-            counters.ipv4_not_ours.count();
-            return None;
-        }
+        let destination = match addressing {
+            Some(addressing) if addressing.address() == address => Destination::Ours,
+            Some(addressing) if addressing.is_broadcast(address) => Destination::Broadcast,
+            None if address.is_broadcast() => Destination::Broadcast,
+            _ if for_client => Destination::Other,
+            _ => {
+                counters.ipv4_not_ours.count();
+                return None;
+            }
+        };
         // RFC 1122 section 3.3.6: a frame for many must carry a packet for many.
-        if ours && link_broadcast && !for_client {
+        if destination == Destination::Ours && link_broadcast && !for_client {
             counters.ipv4_link_broadcast.count();
             return None;
         }
@@ -152,22 +191,9 @@ impl Interface {
             counters.ipv4_fragment.count();
             return None;
         }
+        let unicast = destination == Destination::Ours && !link_broadcast;
         let bytes = bytes.get(..usize::from(packet.total_length())).unwrap_or(bytes);
-        let received = Received { packet, bytes, unicast: ours && !link_broadcast, checksum };
-        match packet.protocol() {
-            ipv4::TCP if ours => self.receive_tcp(&received),
-            ipv4::TCP => {
-                self.counters.tcp_broadcast.count();
-                None
-            }
-            ipv4::UDP => self.receive_udp(&received, ours || broadcast, now, device),
-            ipv4::ICMP => self.receive_icmp(&received, now, device),
-            _ => {
-                self.counters.ipv4_protocol.count();
-                self.refuse(Refusal::Protocol, &received, now, device);
-                None
-            }
-        }
+        Some(Received { packet, bytes, destination, unicast, checksum })
     }
 
     fn receive_tcp<'a>(&mut self, received: &Received<'a>) -> Option<Delivery<'a>> {
@@ -186,7 +212,6 @@ impl Interface {
     fn receive_udp<'a>(
         &mut self,
         received: &Received<'a>,
-        addressed: bool,
         now: Instant,
         device: &mut impl Device,
     ) -> Option<Delivery<'a>> {
@@ -204,7 +229,7 @@ impl Interface {
         if self.configuring && datagram.destination_port == dhcpv4::CLIENT_PORT {
             return Some(Delivery::Dhcp { source, message: datagram.payload });
         }
-        if addressed {
+        if received.destination != Destination::Other {
             self.counters.udp_no_port.count();
             self.refuse(Refusal::Port, received, now, device);
         } else {

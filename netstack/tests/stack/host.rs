@@ -1,6 +1,6 @@
 //! A stack at 192.0.2.10/24 with its gateway 192.0.2.1, on a device that records, and frames typed by hand for it.
 
-use netstack::device::{Capabilities, Frame, ReceiveChecksum, TransmitError};
+use netstack::device::{Capabilities, Frame, Offload, ReceiveChecksum, TransmitError};
 use netstack::service::{Service, Stream};
 use netstack::stack::{Config, Event};
 use netstack::wire::checksum::Sum;
@@ -17,6 +17,8 @@ pub const THEIR_IP: [u8; 4] = [192, 0, 2, 20];
 /// Keeps what is sent.
 pub struct Recorder {
     pub sent: Vec<Vec<u8>>,
+    /// What was asked of the device with the last frame.
+    pub offload: Offload,
     pub capabilities: Capabilities,
     pub fails: Option<TransmitError>,
 }
@@ -34,17 +36,18 @@ impl Device for Recorder {
         frame.payload.iter().for_each(|slice| bytes.extend(slice.bytes()));
         assert!(bytes.len() <= usize::from(self.capabilities.mtu) + 14 || frame.offload.gso.is_some());
         self.sent.push(bytes);
+        self.offload = frame.offload;
         Ok(())
     }
 }
 
-/// Serves nothing.
+/// Takes connections at port 80 and says nothing.
 pub struct Nobody;
 
 impl Service for Nobody {
     type Connection = ();
-    fn listens(&self, _: u16) -> bool {
-        false
+    fn listens(&self, port: u16) -> bool {
+        port == 80
     }
     fn accept(&mut self, _: SocketAddr, _: SocketAddr, _: &mut dyn Stream) {}
     fn receive(&mut self, (): &mut (), bytes: &[u8], _: bool, _: &mut dyn Stream) -> usize {
@@ -79,7 +82,7 @@ impl Host {
         let capabilities = Capabilities { mtu: 1500, checksum: false, gso_v4: None };
         Self {
             stack: Stack::new(config, OURS, &[7; 32]),
-            device: Recorder { sent: Vec::new(), capabilities, fails: None },
+            device: Recorder { sent: Vec::new(), offload: Offload::default(), capabilities, fails: None },
             now: Instant::from_micros(1_000_000_000),
         }
     }
@@ -174,6 +177,15 @@ pub fn to_us(packet: &[u8]) -> Vec<u8> {
 pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
     let length = payload.len() as u16 + 8;
     [&source.to_be_bytes()[..], &destination.to_be_bytes(), &length.to_be_bytes(), &[0, 0], payload].concat()
+}
+
+/// A TCP segment from THEIR_IP to OUR_IP port 80 without data, its checksum made.
+pub fn tcp(flags: u8) -> Vec<u8> {
+    let mut segment = vec![0xc0, 0x00, 0, 80, 0, 0, 0x10, 0, 0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let sum = Sum::pseudo_header(THEIR_IP.into(), OUR_IP.into(), 6, 20);
+    let checksum = sum.bytes(&segment).checksum();
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+    segment
 }
 
 /// An ICMP echo request.

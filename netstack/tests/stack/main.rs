@@ -2,8 +2,10 @@
 #![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, clippy::unwrap_used)]
 #![allow(clippy::indexing_slicing, clippy::panic)]
 
+mod any;
 mod arp;
 mod dhcp;
 mod host;
 mod icmp;
 mod ipv4;
+mod tcp;

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_sum_of_zero_is_sent_as_ones() {
         let repr = Repr { source_port: 53, destination_port: 32_768 };
-        // Without payload the sum is 04 5b less (000a twice, 6869): this payload brings it to ffff.
+        // The checksum over two zero bytes is what is missing to ffff: put there, it leaves 0.
         let header = repr.emit(SOURCE, DESTINATION, &[0, 0]);
         let missing = u16::from_be_bytes([header[6], header[7]]);
         let header = repr.emit(SOURCE, DESTINATION, &missing.to_be_bytes());

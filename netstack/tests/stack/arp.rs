@@ -84,11 +84,3 @@ fn a_station_that_moved_is_found_at_its_new_address() {
     let sent = host.receive(&to_us(&ipv4(1, &echo(b""))));
     assert_eq!(sent[0][..6], moved.0);
 }
-
-#[test]
-fn addresses_outside_the_network_are_not_learned() {
-    let mut host = Host::new();
-    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, [198, 51, 100, 7], [0; 6], OUR_IP)).len(), 1);
-    let far = ipv4_between([198, 51, 100, 7], OUR_IP, 1, &echo(b""));
-    assert_eq!(host.receive(&to_us(&far)), [arp(ALL, 1, OURS, OUR_IP, [0; 6], [192, 0, 2, 1])]);
-}

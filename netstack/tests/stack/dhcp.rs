@@ -256,6 +256,10 @@ fn refused_while_renewing_the_address_is_gone() {
     assert_eq!(discover.kind(), 1);
     assert_eq!(host.stack.next_event(), Some(Event::AddressLost));
     assert_eq!(host.stack.addressing(), None);
+    let request = one(&host.receive(&answer(OFFER, discover.xid(), USUAL)));
+    host.receive(&answer(ACK, request.xid(), USUAL));
+    let ping = host.receive(&to_us(&ipv4_between(SERVER, YOURS, 1, &echo(b""))));
+    assert_eq!(ping, [arp(ALL, 1, OURS, YOURS, [0; 6], SERVER)], "the neighbours of before are forgotten");
 }
 
 /// EC2: an MTU in option 26, a size in option 57; the device takes 1,500 bytes.

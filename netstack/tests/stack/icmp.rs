@@ -109,6 +109,7 @@ fn nothing_is_refused_that_went_to_everybody() {
     let packet = ipv4_between(THEIR_IP, [255, 255, 255, 255], 132, &[]);
     assert!(host.receive(&frame(ALL, THEIRS, 0x0800, &packet)).is_empty());
     assert_eq!(host.counter("ipv4_protocol"), 1);
+    assert_eq!(host.counter("ipv4_no_route"), 0, "nothing was tried");
 }
 
 #[test]

@@ -95,11 +95,15 @@ impl netfront::store::Store for Store {
     type Error = Error;
 
     fn read(&mut self, path: &str) -> Result<Option<String>, Error> {
-        match self.session.read_text(path) {
-            Ok(value) => Ok(Some(value)),
-            Err(Error::Refused(Errno::ENOENT | Errno::EACCES)) => Ok(None),
-            Err(error) => Err(error),
+        found(self.session.read(path))
+    }
+
+    fn read_all<const N: usize>(&mut self, paths: [&str; N]) -> Result<[Option<String>; N], Error> {
+        let mut values = [const { None }; N];
+        for (value, read) in values.iter_mut().zip(self.session.read_all(&paths)) {
+            *value = found(read)?;
         }
+        Ok(values)
     }
 
     fn write(&mut self, entries: &[(String, Option<String>)]) -> Result<(), Error> {
@@ -131,6 +135,15 @@ impl netfront::store::Store for Store {
             Some(index) => self.session.unwatch(self.watches.swap_remove(index).1),
             None => Ok(()),
         }
+    }
+}
+
+/// A value as text; `None` where there is no such key, or it is not ours to read.
+fn found(read: Result<Vec<u8>, Error>) -> Result<Option<String>, Error> {
+    match read {
+        Ok(value) => String::from_utf8(value).map(Some).map_err(|_| Error::Malformed),
+        Err(Error::Refused(Errno::ENOENT | Errno::EACCES)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

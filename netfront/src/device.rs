@@ -6,7 +6,7 @@ use crate::counters::NetCounters;
 use crate::features::{FeatureSet, Offer};
 use crate::frame::{Offload, Received, Slice, TransmitError};
 use crate::handshake::{Phase, Step};
-use crate::keys::{self, Identity, KeyError};
+use crate::keys::{self, Identity, Key, KeyError};
 use crate::lie::Lie;
 use crate::pages::{Held, Quarantine};
 use crate::platform::{Channel, GrantRef, Platform, Ports, RingPage};
@@ -349,7 +349,7 @@ impl<P: Platform> Device<P> {
             store.watch(&format!("{}/backend", self.front)).map_err(KeyError::Store)?;
             self.watching = true;
         }
-        let backend = keys::read(store, &format!("{}/backend", self.front))?;
+        let backend = store.read(&format!("{}/backend", self.front)).map_err(KeyError::Store)?;
         if backend.as_ref() != self.identity.as_ref().map(|identity| &identity.backend) {
             // Unplugged, or plugged in again somewhere else.
             self.end_epoch();
@@ -363,9 +363,10 @@ impl<P: Platform> Device<P> {
             }
         }
         let Some(Identity { backend, .. }) = &self.identity else { return Ok(None) };
-        let state = keys::optional(store, format!("{backend}/state"), XenbusState::parse)?;
-        let online = keys::optional(store, format!("{backend}/online"), keys::flag)?;
-        Ok(Some((state.unwrap_or(XenbusState::Unknown), online.unwrap_or_default())))
+        let keys = ["state", "online"].map(|key| format!("{backend}/{key}"));
+        let [state, online] = Key::read_all(store, keys)?;
+        let state = state.parse(XenbusState::parse)?.unwrap_or(XenbusState::Unknown);
+        Ok(Some((state, online.parse(keys::flag)?.unwrap_or_default())))
     }
 
     /// Shows our state.

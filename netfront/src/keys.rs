@@ -73,59 +73,69 @@ const MTU_DEFAULT: u16 = 1500;
 impl Identity {
     /// Reads the frontend directory; `None` where there is no device (any more).
     pub fn read<S: Store>(store: &mut S, front: &str) -> Result<Option<Self>, KeyError<S::Error>> {
-        let Some(backend) = read(store, &format!("{front}/backend"))? else { return Ok(None) };
-        let domain = DomId(required(store, format!("{front}/backend-id"), decimal)?);
-        let mac = required(store, format!("{front}/mac"), mac)?;
-        let mtu = optional(store, format!("{front}/mtu"), |value| {
-            decimal(value).filter(|mtu: &u32| *mtu >= u32::from(MTU_MIN))
-        })?;
+        let [backend, domain, address, mtu] = Key::read_all(
+            store,
+            ["backend", "backend-id", "mac", "mtu"].map(|key| format!("{front}/{key}")),
+        )?;
+        let Some(backend) = backend.value else { return Ok(None) };
+        let mtu = mtu.parse(|value| decimal(value).filter(|mtu: &u32| *mtu >= u32::from(MTU_MIN)))?;
         let mtu = mtu.map_or(MTU_DEFAULT, |mtu| u16::try_from(mtu).unwrap_or(MTU_MAX).min(MTU_MAX));
-        Ok(Some(Self { backend, domain, mac, mtu }))
+        Ok(Some(Self { backend, domain: DomId(domain.required(decimal)?), mac: address.required(mac)?, mtu }))
     }
 }
 
 impl Offer {
     /// Reads the backend's feature keys. Absent ones count as xen/io/netif.h says.
     pub fn read<S: Store>(store: &mut S, backend: &str) -> Result<Self, KeyError<S::Error>> {
-        let mut is_set =
-            |key| optional(store, format!("{backend}/{key}"), flag).map(Option::unwrap_or_default);
-        if !is_set("feature-rx-copy")? {
+        let keys = ["rx-copy", "no-csum-offload", "sg", "gso-tcpv4", "split-event-channels"];
+        let [copy, no_checksum, scatter_gather, gso_v4, split_channels] =
+            Key::read_all(store, keys.map(|key| format!("{backend}/feature-{key}")))?;
+        let is_set = |key: Key| key.parse(flag).map(Option::unwrap_or_default);
+        if !is_set(copy)? {
             return Err(KeyError::NoCopy);
         }
         Ok(Self {
-            checksum: !is_set("feature-no-csum-offload")?,
-            scatter_gather: is_set("feature-sg")?,
-            gso_v4: is_set("feature-gso-tcpv4")?,
-            split_channels: is_set("feature-split-event-channels")?,
+            checksum: !is_set(no_checksum)?,
+            scatter_gather: is_set(scatter_gather)?,
+            gso_v4: is_set(gso_v4)?,
+            split_channels: is_set(split_channels)?,
         })
     }
 }
 
-/// A key's value, or `None`.
-pub fn read<S: Store>(store: &mut S, key: &str) -> Result<Option<String>, KeyError<S::Error>> {
-    store.read(key).map_err(KeyError::Store)
+/// A key and its value, where it has one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Key {
+    path: String,
+    /// The value; `None` where there is no such key.
+    pub value: Option<String>,
 }
 
-/// A key's value as `parse` understands it, or `None` where there is no such key.
-pub fn optional<S: Store, T>(
-    store: &mut S,
-    key: String,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, KeyError<S::Error>> {
-    let Some(value) = read(store, &key)? else { return Ok(None) };
-    match parse(&value) {
-        Some(parsed) => Ok(Some(parsed)),
-        None => Err(KeyError::Malformed { key, value }),
+impl Key {
+    /// Reads keys, all for the wait of one.
+    pub fn read_all<S: Store, const N: usize>(
+        store: &mut S,
+        paths: [String; N],
+    ) -> Result<[Self; N], KeyError<S::Error>> {
+        let mut values =
+            store.read_all(paths.each_ref().map(String::as_str)).map_err(KeyError::Store)?.into_iter();
+        Ok(paths.map(|path| Self { path, value: values.next().flatten() }))
     }
-}
 
-/// A key's value as `parse` understands it.
-fn required<S: Store, T>(
-    store: &mut S,
-    key: String,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, KeyError<S::Error>> {
-    optional(store, key.clone(), parse)?.ok_or(KeyError::Missing { key })
+    /// The value as `parse` understands it, or `None` where there is no such key.
+    pub fn parse<E, T>(self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, KeyError<E>> {
+        let Some(value) = self.value else { return Ok(None) };
+        match parse(&value) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(KeyError::Malformed { key: self.path, value }),
+        }
+    }
+
+    /// The value of a key that has to be there, as `parse` understands it.
+    fn required<E, T>(self, parse: impl Fn(&str) -> Option<T>) -> Result<T, KeyError<E>> {
+        let key = self.path.clone();
+        self.parse(parse)?.ok_or(KeyError::Missing { key })
+    }
 }
 
 /// A number in decimal digits and nothing else.

@@ -105,6 +105,11 @@ impl Flight {
         self.in_flight
     }
 
+    /// Whether everything is on its way, as far as is known.
+    pub(super) fn is_undisturbed(&self) -> bool {
+        self.sacked == 0 && self.lost == 0
+    }
+
     pub(super) fn has_lost(&self) -> bool {
         self.lost != 0
     }
@@ -275,6 +280,17 @@ impl Flight {
             self.count(RunFate::InFlight, length, false);
             self.count(RunFate::Lost, length, true);
         }
+    }
+
+    /// RFC 8985 section 7.3: the last `length` bytes, as a run of their own that may be sent again.
+    pub(super) fn cut_tail(&mut self, length: u32) -> Option<(SeqNum, u32)> {
+        let at = self.runs.len().checked_sub(1)?;
+        let last = *self.runs.get(at)?;
+        if last.length <= length {
+            return Some((last.start, last.length));
+        }
+        let start = last.end().minus(length);
+        self.split(at, start).then_some((start, length))
     }
 
     /// The timer has expired: nothing that is not reported has arrived. A first run that is reported and yet not

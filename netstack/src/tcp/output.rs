@@ -3,7 +3,7 @@
 use super::connection::Core;
 use super::options;
 use super::recovery::Phase;
-use super::send::Timer;
+use super::send::{Probed, Timer};
 use super::seq::SeqNum;
 use super::shared::Context;
 use super::states::Fate;
@@ -91,7 +91,7 @@ where
             let Some(run) = next_run(core, &bounds) else { break };
             transmit(core, context, &bounds, run)?;
         }
-        set_timer(core, context.now);
+        set_timer(core, context);
         release(core, context);
     }
     if core.receive.ack == super::recv::Ack::Now { acknowledge(core, context) } else { Ok(()) }
@@ -229,6 +229,12 @@ fn sent<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, run: 
         }
     }
     if !run.again {
+        // RFC 8985 section 7.2: the probe's time runs from the last new data.
+        if let Some(busy) = core.send.busy.as_mut()
+            && matches!(busy.timer, Timer::Probe(_))
+        {
+            busy.timer = Timer::Off;
+        }
         core.send.nxt = core.send.nxt.plus(run.length);
     }
     if fin {
@@ -257,18 +263,30 @@ where
 
 /// RFC 6298 section 5.1 and RFC 9293 section 3.8.6.1: something that is under way has a retransmission timer, something
 /// that waits for the peer's window has a persist timer, and nothing has both.
-fn set_timer(core: &mut Core, now: Instant) {
+fn set_timer<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
+    let now = context.now;
+    let segment = u32::from(segment_size(core, context));
     let pending = core.send.unsent() > 0 || (core.send.closing && core.state.sends());
     let shut = core.send.window == 0;
+    let selective = core.agreed.sack;
     let send = &mut core.send;
     let Some(busy) = send.busy.as_mut() else { return };
-    let at = now + send.rtt.backed_off(busy.expirations);
     let under_way = !busy.flight.is_empty();
     busy.timer = match busy.timer {
-        Timer::Retransmit(at) if under_way && !shut => Timer::Retransmit(at),
-        _ if under_way && !shut => Timer::Retransmit(at),
+        timer @ (Timer::Retransmit(_) | Timer::Probe(_)) if under_way && !shut => timer,
+        _ if under_way && !shut => {
+            // RFC 8985 section 7.2: with SACK, where nothing is amiss, and one probe at a time.
+            let calm = selective && busy.phase == Phase::Open && busy.flight.is_undisturbed();
+            let single = busy.flight.size() <= segment;
+            match send.rtt.probe_timeout(single) {
+                Some(span) if calm && busy.probed.is_none() && busy.expirations == 0 => {
+                    Timer::Probe(now + span)
+                }
+                _ => Timer::Retransmit(now + send.rtt.backed_off(busy.expirations)),
+            }
+        }
         Timer::Persist(at) if under_way || pending => Timer::Persist(at),
-        _ if under_way || pending => Timer::Persist(at),
+        _ if under_way || pending => Timer::Persist(now + send.rtt.backed_off(busy.expirations)),
         _ => Timer::Off,
     };
 }
@@ -295,6 +313,7 @@ where
             context.shared.counters.tcp_timeout.count();
             core.send.timed_out(now, segment);
         }
+        Timer::Probe(at) if at <= now => probe_tail(core, context),
         Timer::Persist(at) if at <= now => {
             if silent.is_some_and(|span| span >= context.shared.limits.window_shut_span) {
                 context.shared.counters.tcp_window_shut.count();
@@ -328,6 +347,29 @@ fn probe<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
     };
     // A full device is a lost probe: the timer comes again.
     let _ = transmit(core, context, &bounds, run);
+}
+
+/// RFC 8985 section 7.3: sends a segment, new where there is one, so that the peer's report tells what became of the tail.
+fn probe_tail<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
+    let bounds = bounds(core, context);
+    let (usable, unsent) = (core.send.usable(), u32::try_from(core.send.unsent()).unwrap_or(u32::MAX));
+    let send = &mut core.send;
+    let timeout = send.rtt.timeout();
+    let Some(busy) = send.busy.as_mut() else { return };
+    busy.timer = Timer::Retransmit(context.now + timeout);
+    let length = unsent.min(bounds.segment);
+    let run = if length > 0 && length <= usable {
+        Run { start: send.nxt, length, again: false }
+    } else {
+        let Some((start, length)) = busy.flight.cut_tail(bounds.segment) else { return };
+        Run { start, length, again: true }
+    };
+    context.shared.counters.tcp_tail_probe.count();
+    if transmit(core, context, &bounds, run).is_ok()
+        && let Some(busy) = core.send.busy.as_mut()
+    {
+        busy.probed = Some(Probed { end: core.send.nxt, again: run.again });
+    }
 }
 
 /// Ends the connection towards the peer: RFC 9293 section 3.10.5, "<SEQ=SND.NXT><CTL=RST>".

@@ -10,6 +10,11 @@ const VARIANCE_FLOOR: u64 = 200_000;
 /// RFC 6298 (2.5): "A maximum value MAY be placed on RTO provided it is at least 60 seconds".
 const MAXIMUM: u64 = 60_000_000;
 
+/// The longest that a peer delays an acknowledgment, as RFC 8985 section 7.2 supposes.
+const DELAYED_ACK: Duration = Duration::from_millis(200);
+/// Two ticks of the timer wheel.
+const PROBE_SLACK: Duration = Duration::from_millis(2);
+
 /// What is known of the path's round-trip time; all in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rtt {
@@ -52,6 +57,14 @@ impl Rtt {
     pub(super) fn backed_off(&self, times: u8) -> Duration {
         let factor = 1_u64 << times.min(20);
         Duration::from_micros(self.timeout().micros().saturating_mul(factor).min(MAXIMUM))
+    }
+
+    /// RFC 8985 section 7.2: when to probe for a lost tail, `None` where the retransmission timer is not later. A single
+    /// segment may wait for a delayed acknowledgment.
+    pub(super) fn probe_timeout(&self, single: bool) -> Option<Duration> {
+        let slack = if single { DELAYED_ACK } else { PROBE_SLACK };
+        let span = Duration::from_micros(u64::from(self.smoothed).saturating_mul(2)) + slack;
+        (self.smoothed != 0 && span < self.timeout()).then_some(span)
     }
 
     /// The smoothed time, once there is one.

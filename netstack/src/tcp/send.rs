@@ -56,6 +56,17 @@ pub(super) struct Busy {
     /// Since when the peer has answered nothing, or held its window shut.
     pub(super) since: Option<Instant>,
     duplicates: u8,
+    /// The tail that has been probed.
+    pub(super) probed: Option<Probed>,
+}
+
+/// RFC 8985 section 7.1: a tail loss probe is out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Probed {
+    /// TLP.end_seq.
+    pub(super) end: SeqNum,
+    /// TLP.is_retrans.
+    pub(super) again: bool,
 }
 
 /// What a connection waits for that has sent, or has to send.
@@ -64,6 +75,8 @@ pub(super) enum Timer {
     Off,
     /// RFC 6298: the acknowledgment of what was sent.
     Retransmit(Instant),
+    /// RFC 8985 section 7: the same, but sooner, and with a probe.
+    Probe(Instant),
     /// RFC 9293 section 3.8.6.1: the opening of the peer's window.
     Persist(Instant),
 }
@@ -79,6 +92,7 @@ impl Busy {
             expirations: 0,
             since: None,
             duplicates: 0,
+            probed: None,
         }
     }
 
@@ -86,13 +100,13 @@ impl Busy {
         self.queue.clear();
         self.flight.clear();
         (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
-        (self.expirations, self.since, self.duplicates) = (0, None, 0);
+        (self.expirations, self.since, self.duplicates, self.probed) = (0, None, 0, None);
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let timer = match self.timer {
             Timer::Off => None,
-            Timer::Retransmit(at) | Timer::Persist(at) => Some(at),
+            Timer::Retransmit(at) | Timer::Probe(at) | Timer::Persist(at) => Some(at),
         };
         [timer, self.reorder].into_iter().flatten().min()
     }
@@ -247,6 +261,7 @@ impl Send {
                 delivered.bytes = report.mss;
             }
         }
+        busy.probe_answered(report, &mut self.congestion);
         result.recovery =
             busy.recover(report, delivered.bytes, advance, before, self.nxt, &mut self.congestion);
         let detected = busy.flight.detect(now, least, busy.phase != Phase::Open, report.mss);
@@ -290,7 +305,7 @@ impl Send {
         busy.phase = Phase::Loss { point: nxt };
         busy.expirations = busy.expirations.saturating_add(1);
         busy.since.get_or_insert(now);
-        (busy.timer, busy.reorder, busy.duplicates) = (Timer::Off, None, 0);
+        (busy.timer, busy.reorder, busy.duplicates, busy.probed) = (Timer::Off, None, 0, None);
     }
 }
 
@@ -308,6 +323,27 @@ impl Busy {
         let window = reduction.window(delivered, self.flight.pipe(), congestion.threshold(), mss);
         congestion.set_window(window, mss);
         self.phase = Phase::Recovery(reduction);
+    }
+
+    /// RFC 8985 section 7.4.2: an acknowledgment beyond a tail that was sent again, without word of it having come twice,
+    /// tells that the probe has repaired a loss; so the window answers to it.
+    fn probe_answered(&mut self, report: &Report<'_>, congestion: &mut Congestion) {
+        let Some(probed) = self.probed else { return };
+        if report.ack.before(probed.end) {
+            return;
+        }
+        let first = report.sack.as_slice().first();
+        let twice = first.is_some_and(|block| !SeqNum::new(block.1).after(report.ack));
+        if probed.again && !twice {
+            if report.ack == probed.end && !report.bare {
+                return;
+            }
+            if report.ack.after(probed.end) && self.phase == Phase::Open {
+                congestion.lost(congestion.window(), report.mss);
+                congestion.set_window(congestion.threshold(), report.mss);
+            }
+        }
+        self.probed = None;
     }
 
     /// Moves on in recovery, or into it by duplicates. Says whether it has begun.

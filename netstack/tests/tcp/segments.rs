@@ -151,7 +151,6 @@ fn sack_repairs_two_holes_in_one_round_trip() {
     let mut peer = rig.open_with(5_000, 65_535, &options);
     rig.ask(&mut peer, request(10_000));
     assert_eq!(rig.take().len(), 10);
-    rig.millis(20);
     let base = peer.expected;
     // The first and the fourth are lost.
     let mut again = Vec::new();
@@ -173,6 +172,34 @@ fn sack_repairs_two_holes_in_one_round_trip() {
     let holes: Vec<_> = again.iter().map(|reply| reply.header.sequence - base).collect();
     assert_eq!(holes, [0, 3_000]);
     assert_eq!(rig.counter("tcp_timeout"), 0);
+}
+
+#[test]
+fn a_lost_tail_is_probed_before_the_time_out() {
+    let mut rig = Rig::new();
+    let options = Options { sack_permitted: true, maximum_segment_size: Some(1_000), ..Options::default() };
+    let mut peer = rig.open_with(5_000, 65_535, &options);
+    rig.ask(&mut peer, request(3_500));
+    assert_eq!(rig.take().len(), 4);
+    // Its last two segments are lost. Two round trips, of nothing here, and two milliseconds.
+    peer.expected += 2_000;
+    rig.bare(peer.header(ACK), &[]);
+    rig.none();
+    rig.millis(5);
+    let probe = rig.one();
+    assert_eq!((probe.header.sequence, probe.payload.len()), (peer.expected + 500, 1_000));
+    // The report of the tail shows the hole before it.
+    let mut sack = SackBlocks::default();
+    sack.push(peer.expected + 500, peer.expected + 1_500);
+    rig.give(peer.header(ACK), &Options { sack, ..Options::default() }, &[]);
+    rig.millis(5);
+    let again = rig.one();
+    assert_eq!((again.header.sequence, again.payload.len()), (peer.expected, 500));
+    peer.expected += 1_500;
+    rig.bare(peer.header(ACK), &[]);
+    rig.millis(1_000);
+    rig.none();
+    assert_eq!((rig.counter("tcp_tail_probe"), rig.counter("tcp_timeout")), (1, 0));
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! What TCP takes from the heap: nothing for a request and its response, and little for a connection that waits.
+
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use netstack::device::Slice;
+use netstack::egress::{Egress, Path, SendError};
+use netstack::service::Inline;
+use netstack::tcp::Tcp;
+use netstack::wire::tcp::{Flags, Header, Options, Timestamps};
+use netstack::{Chunk, Instant, Service, Stream};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// The system's allocator, counting for each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is the system allocator's; the counters are plain cells without destructors, and allocate nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(layout.size())));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_sub(layout.size())));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+static PAGE: [u8; 100_000] = [b'x'; 100_000];
+
+/// Answers everything with a head in pieces and a page.
+struct Pages;
+
+impl Service for Pages {
+    /// As much as a server of pages keeps.
+    type Connection = [u64; 8];
+
+    fn listens(&self, _port: u16) -> bool {
+        true
+    }
+
+    fn accept(&mut self, _: SocketAddr, _: SocketAddr, stream: &mut dyn Stream) -> [u64; 8] {
+        stream.set_deadline(Some(stream.now()));
+        stream.set_deadline(None);
+        [0; 8]
+    }
+
+    fn receive(&mut self, _: &mut [u64; 8], bytes: &[u8], _: bool, stream: &mut dyn Stream) -> usize {
+        stream.send(Chunk::Static(b"HTTP/1.1 200 OK\r\nDate: ")).unwrap();
+        stream.send(Chunk::Inline(Inline::new(b"Sun, 22 Nov 2026 06:26:40 GMT").unwrap())).unwrap();
+        stream.send(Chunk::Static(b"\r\nContent-Length: 5000\r\n\r\n")).unwrap();
+        stream.send(Chunk::Static(&PAGE[..5_000])).unwrap();
+        bytes.len()
+    }
+
+    fn acknowledged(&mut self, _: &mut [u64; 8], _: &mut dyn Stream) {}
+    fn deadline(&mut self, _: &mut [u64; 8], _: &mut dyn Stream) {}
+    fn stopping(&mut self, _: &mut [u64; 8], _: &mut dyn Stream) {}
+    fn closed(&mut self, _: [u64; 8]) {}
+}
+
+/// Keeps the last header, and counts bytes: of those that live for ever, and of those that a device would copy.
+#[derive(Default)]
+struct Sink {
+    sequence: u32,
+    by_reference: usize,
+    copied: usize,
+    headers: usize,
+}
+
+impl Egress for Sink {
+    fn path(&self, _: IpAddr) -> Path {
+        Path { mtu: 1_500, gso: Some(65_535) }
+    }
+
+    fn fit(&self, payload: &[Slice<'_>]) -> usize {
+        payload.iter().map(|slice| slice.bytes().len()).sum()
+    }
+
+    fn send(
+        &mut self,
+        _: IpAddr,
+        _: IpAddr,
+        header: &mut [u8],
+        payload: &[Slice<'_>],
+        _: Option<u16>,
+    ) -> Result<(), SendError> {
+        self.sequence = u32::from_be_bytes(header[4..8].try_into().unwrap());
+        self.headers += 1;
+        for slice in payload {
+            match slice {
+                Slice::Static(bytes) => self.by_reference += bytes.len(),
+                Slice::Borrowed(bytes) => self.copied += bytes.len(),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Bench {
+    tcp: Tcp<Pages>,
+    sink: Sink,
+    now: Instant,
+    packet: Vec<u8>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Instant::from_micros(1_000_000);
+        Self { tcp: Tcp::new([9; 32]), sink: Sink::default(), now, packet: Vec::with_capacity(200) }
+    }
+
+    fn give(&mut self, remote: u32, flags: Flags, sequence: u32, ack: u32, payload: &[u8]) {
+        self.now = Instant::from_micros(self.now.micros() + 10);
+        let header = Header {
+            source: 40_000,
+            destination: 80,
+            sequence,
+            acknowledgment: ack,
+            flags,
+            window: 65_535,
+            urgent: 0,
+        };
+        let options = Options {
+            timestamps: Some(Timestamps { value: (self.now.micros() / 1_000) as u32, echo: 0 }),
+            sack_permitted: flags.has(Flags::SYN),
+            ..Options::default()
+        };
+        self.packet.clear();
+        self.packet.extend_from_slice(header.emit(&options).bytes());
+        self.packet.extend_from_slice(payload);
+        let remote = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + remote));
+        self.tcp.receive(LOCAL, remote, &self.packet, self.now, &mut Pages, &mut self.sink);
+    }
+
+    /// A handshake; the next numbers to send and to acknowledge.
+    fn open(&mut self, remote: u32) -> (u32, u32) {
+        self.give(remote, Flags::SYN, 100, 0, &[]);
+        let expected = self.sink.sequence.wrapping_add(1);
+        self.give(remote, Flags::ACK, 101, expected, &[]);
+        (101, expected)
+    }
+
+    fn request(&mut self, remote: u32, (next, expected): (u32, u32)) -> (u32, u32) {
+        let before = self.sink.by_reference + self.sink.copied;
+        self.give(remote, Flags::PSH.with(Flags::ACK), next, expected, b"GET / HTTP/1.1\r\n\r\n");
+        let sent = self.sink.by_reference + self.sink.copied - before;
+        let numbers = (next + 18, expected.wrapping_add(sent as u32));
+        self.give(remote, Flags::ACK, numbers.0, numbers.1, &[]);
+        numbers
+    }
+}
+
+#[test]
+fn a_request_and_its_response_allocate_nothing() {
+    let mut bench = Bench::new();
+    let mut numbers = bench.open(1);
+    for _ in 0..100 {
+        numbers = bench.request(1, numbers);
+    }
+    let (allocations, headers) = (ALLOCATIONS.get(), bench.sink.headers);
+    (bench.sink.copied, bench.sink.by_reference) = (0, 0);
+    for _ in 0..1_000 {
+        numbers = bench.request(1, numbers);
+    }
+    assert_eq!(ALLOCATIONS.get(), allocations);
+    // One packet each, whose acknowledgment of the request rides along; of it the date alone is not by reference.
+    assert_eq!(bench.sink.headers - headers, 1_000);
+    assert_eq!(bench.sink.copied, 29 * 1_000);
+    assert_eq!(bench.sink.by_reference, (23 + 26 + 5_000) * 1_000);
+}
+
+#[test]
+fn an_idle_connection_takes_less_than_512_bytes() {
+    let mut bench = Bench::new();
+    let serve = |bench: &mut Bench, remotes: core::ops::Range<u32>| {
+        for remote in remotes {
+            let numbers = bench.open(remote);
+            bench.request(remote, numbers);
+        }
+        BYTES.get()
+    };
+    let ten = serve(&mut bench, 0..10_000);
+    let twenty = serve(&mut bench, 10_000..20_000);
+    let each = twenty.wrapping_sub(ten) / 10_000;
+    assert_eq!(bench.tcp.lengths(), (0, 20_000, 0));
+    println!("{each} bytes each, 64 of them the service's");
+    assert!(each < 512, "{each} bytes");
+    let hundred = serve(&mut bench, 20_000..100_000);
+    assert_eq!(bench.tcp.lengths(), (0, 100_000, 0));
+    println!("{hundred} bytes for 100,000 connections");
+    assert!(hundred < 64 << 20, "{hundred} bytes");
+}

@@ -1,14 +1,16 @@
-//! Half-page blocks: transmit pages granted once, read-only, for the life of an epoch, each cut into two blocks with an id each.
+//! Half-page blocks: transmit pages granted once, read-only, for the life of an epoch, each cut into two blocks with an
+//! id each.
 //!
 //! ```text
 //!   FreeBlock --fill--> FilledBlock --send--> in flight --complete(its id)--> FreeBlock
 //!                            '-----cancel-----------------------------------------^
 //! ```
 //!
-//! A block is a value that can be neither copied nor made elsewhere: filling takes a free block, sending takes a filled one, and while it is in
-//! flight nobody holds it. Only the response with its own id brings it back (or the end of the epoch, once the grant has ended). So a half page
-//! whose bytes the backend may still read cannot be filled for somebody else, which is how mirage-net-xen sent one connection's bytes on another's
-//! (MSA00): its ring id was the page's, and the first response gave back both halves.
+//! A block is a value that can be neither copied nor made elsewhere: filling takes a free block, sending takes a filled
+//! one, and while it is in flight nobody holds it. Only the response with its own id brings it back (or the end of the
+//! epoch, once the grant has ended). So a half page whose bytes the backend may still read cannot be filled for
+//! somebody else, which is how mirage-net-xen sent one connection's bytes on another's (MSA00): its ring id was the
+//! page's, and the first response gave back both halves.
 //!
 //! Sending needs a filled block:
 //! ```compile_fail,E0308
@@ -194,7 +196,8 @@ fn ring_id(block: u16) -> u16 {
 
 #[cfg(msa00)]
 impl<P: Platform> Blocks<P> {
-    /// The bug, for the test that has to find it: the first response with a page's id gives back both halves, the second nothing.
+    /// The bug, for the test that has to find it: the first response with a page's id gives back both halves, the
+    /// second nothing.
     pub fn complete(&mut self, page: u16) -> Result<(), NotInFlight> {
         for half in [page, page | 1] {
             let sent = self.in_flight.get_mut(usize::from(half)).and_then(Option::take);

@@ -1,6 +1,7 @@
 //! The device: one network interface through all its connections to backends.
 //!
-//! An epoch runs from the keys we write to the end of that connection. Grants belong to it: on a reconnect they end and are made anew.
+//! An epoch runs from the keys we write to the end of that connection. Grants belong to it: on a reconnect they end and
+//! are made anew.
 
 use crate::counters::NetCounters;
 use crate::features::{FeatureSet, Offer};
@@ -32,8 +33,8 @@ const BACKOFF: u64 = 1_000_000;
 const BACKOFF_DOUBLINGS: u32 = 6;
 /// A connection that lasted so many microseconds makes earlier lies forgotten.
 const TRUSTED_AFTER: u64 = 60_000_000;
-/// Steps of the handshake taken in one go: more than any way from one phase to another takes, so a backend that changes its state all the time
-/// does not keep us.
+/// Steps of the handshake taken in one go: more than any way from one phase to another takes, so a backend that changes
+/// its state all the time does not keep us.
 const STEPS_MAX: usize = 8;
 
 /// Without as many pages posted a backend might never pass the longest frame: 18 slots, and two of extra info.
@@ -143,7 +144,8 @@ struct Epoch<P: Platform> {
 }
 
 impl<P: Platform> Device<P> {
-    /// The interface whose frontend directory is `front`, such as `device/vif/0`. Nothing happens before [`Self::control`].
+    /// The interface whose frontend directory is `front`, such as `device/vif/0`. Nothing happens before
+    /// [`Self::control`].
     pub fn new(platform: P, front: &str, sizes: Sizes) -> Self {
         let pages = usize::from(sizes.transmit).saturating_add(usize::from(sizes.receive)).saturating_add(2);
         Self {
@@ -207,7 +209,8 @@ impl<P: Platform> Device<P> {
         self.quarantine.len()
     }
 
-    /// Why there is no connection, or why the last one ended, where the fault is not ours: said on the console once, kept until it is cured.
+    /// Why there is no connection, or why the last one ended, where the fault is not ours: said on the console once,
+    /// kept until it is cured.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
@@ -217,7 +220,8 @@ impl<P: Platform> Device<P> {
         if self.lied && self.retry.is_none() { Some(Microseconds(0)) } else { self.retry }
     }
 
-    /// Brings the handshake as far as the store's keys let it: to be called at the start, when a watch fires, and at the deadline.
+    /// Brings the handshake as far as the store's keys let it: to be called at the start, when a watch fires, and at
+    /// the deadline.
     pub fn control<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         let connects = self.counters.connects;
         match self.advance(store, now) {
@@ -240,8 +244,9 @@ impl<P: Platform> Device<P> {
         }
     }
 
-    /// Takes what the backend has done: responses to what was sent, and up to `budget` slots of received frames, each whole frame being handed to
-    /// `deliver` along with the way out. What `deliver` and others have sent since the last poll is shown to the backend.
+    /// Takes what the backend has done: responses to what was sent, and up to `budget` slots of received frames, each
+    /// whole frame being handed to `deliver` along with the way out. What `deliver` and others have sent since the last
+    /// poll is shown to the backend.
     pub fn poll(
         &mut self,
         budget: u32,
@@ -276,7 +281,8 @@ impl<P: Platform> Device<P> {
         }
     }
 
-    /// Closes the device for good, as before a shutdown: the backend is told, and once it has followed ([`Phase::Closed`]) all grants have ended.
+    /// Closes the device for good, as before a shutdown: the backend is told, and once it has followed
+    /// ([`Phase::Closed`]) all grants have ended.
     pub fn stop<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         self.stopping = true;
         self.control(store, now)
@@ -526,8 +532,8 @@ impl<P: Platform> Transmitter<'_, P> {
         }
     }
 
-    /// Queues one frame, whole or not at all: `header` is at least the Ethernet header, and no checksum sequence follows `payload`.
-    /// The backend sees the frame at the next flush.
+    /// Queues one frame, whole or not at all: `header` is at least the Ethernet header, and no checksum sequence
+    /// follows `payload`. The backend sees the frame at the next flush.
     pub fn transmit<'a>(
         &mut self,
         header: &[u8],
@@ -541,8 +547,9 @@ impl<P: Platform> Transmitter<'_, P> {
         tx.transmit(self.platform, self.counters, header, payload, offload)
     }
 
-    /// Shows the backend what was queued: once for a batch, since it may cost a hypercall. Where a frame was refused as [`TransmitError::Full`],
-    /// an event is asked for too; true when what it would tell has happened already: poll again before sleeping.
+    /// Shows the backend what was queued: once for a batch, since it may cost a hypercall. Where a frame was refused as
+    /// [`TransmitError::Full`], an event is asked for too; true when what it would tell has happened already: poll
+    /// again before sleeping.
     #[must_use = "after true no event comes"]
     pub fn flush(&mut self) -> bool {
         let Some(tx) = &mut self.tx else { return false };

@@ -1,4 +1,5 @@
-//! Frames on their way through the driver: what is sent by copy and what by reference, and what the backend has to finish.
+//! Frames on their way through the driver: what is sent by copy and what by reference, and what the backend has to
+//! finish.
 
 /// A run of payload bytes.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,8 @@ impl<'a> Slice<'a> {
 /// What the backend has to finish.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Offload {
-    /// The checksum field holds the pseudo-header's sum. netif says no more than that: the backend parses the headers to find the place.
+    /// The checksum field holds the pseudo-header's sum. netif says no more than that: the backend parses the headers
+    /// to find the place.
     pub checksum: Option<PartialChecksum>,
     /// Cut the packet into segments.
     pub gso: Option<Gso>,
@@ -80,7 +82,8 @@ pub enum TransmitError {
     Full,
     /// There is no connection to a backend: the frame is lost, as on a pulled cable.
     Down,
-    /// The frame is longer than the backend takes, shorter than an Ethernet header, or asks for an offload that the backend does not do.
+    /// The frame is longer than the backend takes, shorter than an Ethernet header, or asks for an offload that the
+    /// backend does not do.
     Length,
 }
 

@@ -44,7 +44,8 @@ pub enum Step {
 }
 
 impl Phase {
-    /// What follows from the backend's state. `online` is the backend's key: the device is meant to be there, so a closed one may start again.
+    /// What follows from the backend's state. `online` is the backend's key: the device is meant to be there, so a
+    /// closed one may start again.
     pub fn step(self, backend: XenbusState, online: bool) -> Step {
         use XenbusState::*;
         match (self, backend) {

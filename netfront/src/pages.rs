@@ -1,4 +1,5 @@
-//! Pages on their way in and out of the driver, always zeroed, and the quarantine for those that the backend does not let go.
+//! Pages on their way in and out of the driver, always zeroed, and the quarantine for those that the backend does not
+//! let go.
 
 use crate::platform::{GrantRef, Page, Platform, RingPage};
 use alloc::vec::Vec;
@@ -35,7 +36,8 @@ pub enum Held<P: Platform> {
 }
 
 impl<P: Platform> Quarantine<P> {
-    /// A quarantine that is full with `limit` pages: no epoch begins or goes on with it. The end of an epoch of at most `limit` pages still finds room.
+    /// A quarantine that is full with `limit` pages: no epoch begins or goes on with it. The end of an epoch of at most
+    /// `limit` pages still finds room.
     pub fn new(limit: usize) -> Self {
         Self { held: Vec::with_capacity(limit.saturating_mul(2)), limit }
     }

@@ -21,14 +21,28 @@ pub trait Page {
 
 /// A page that the backend may read. Only this driver writes it, and the backend sees it change.
 pub trait ReadablePage {
-    /// Copies `bytes` to `offset` in the page. What would lie past the page's end is left out; this driver never asks for it.
+    /// Copies `bytes` to `offset` in the page. What would lie past the page's end is left out; this driver never asks
+    /// for it.
     fn write(&mut self, offset: usize, bytes: &[u8]);
 }
 
-/// A page shared with the backend for reading and writing by both, seen only as atomics: no reference to plain bytes in it ever exists.
+/// A page shared with the backend for reading and writing by both, seen only as atomics: no reference to plain bytes in
+/// it ever exists.
 pub type RingPage = [AtomicU32; PAGE_SIZE / 4];
 
 /// The machine under the driver: the kernel's grant table and event channels, or a simulation.
+///
+/// A page that the backend may still write can be neither read nor given back, since a refused end gives back no
+/// [`Page`] (MSA02, where the refusal went unheeded):
+/// ```compile_fail,E0308
+/// # use netfront::platform::{GrantRef, Platform};
+/// fn take_back<P: Platform>(platform: &mut P, grant: GrantRef, page: P::WritablePage) {
+///     match platform.revoke_write(grant, page) {
+///         Ok(page) => platform.release(page),
+///         Err(refused) => platform.release(refused),
+///     }
+/// }
+/// ```
 pub trait Platform {
     /// An owned page.
     type Page: Page;
@@ -39,7 +53,8 @@ pub trait Platform {
 
     /// Begins an epoch: grants and channels made from now on are for this backend.
     fn begin(&mut self, backend: DomId);
-    /// Event channels that the backend can bind; `None` when there is none left. Unless `split`, both are the same port.
+    /// Event channels that the backend can bind; `None` when there is none left. Unless `split`, both are the same
+    /// port.
     fn open_channels(&mut self, split: bool) -> Option<Ports>;
     /// Ends the epoch, after the driver gave back all else: closes the channels and ends the grants of static pages
     /// (one that the backend still maps stays as it is, and the page's next grant is another reference).
@@ -50,9 +65,11 @@ pub trait Platform {
     /// Gives a page back, zeroed by the driver.
     fn release(&mut self, page: Self::Page);
 
-    /// A page for a ring, all zero, granted to the backend for reading and writing; `None` when memory or grants are out.
+    /// A page for a ring, all zero, granted to the backend for reading and writing; `None` when memory or grants are
+    /// out.
     fn allocate_ring(&mut self) -> Option<(&'static RingPage, GrantRef)>;
-    /// Ends a ring page's grant and takes the page back. `StillMapped`: nothing has changed; the driver tries again later.
+    /// Ends a ring page's grant and takes the page back. `StillMapped`: nothing has changed; the driver tries again
+    /// later.
     fn release_ring(&mut self, page: &'static RingPage, grant: GrantRef) -> Result<(), StillMapped>;
 
     /// Shows a page to the backend, read-only. `Err` gives the page back: no grant is left.
@@ -66,19 +83,20 @@ pub trait Platform {
 
     /// Hands a page to the backend for writing. `Err` gives the page back: no grant is left.
     fn grant_write(&mut self, page: Self::Page) -> Result<(GrantRef, Self::WritablePage), Self::Page>;
-    /// Takes a page back. `Err`: the backend still has it mapped, and nothing has changed: the driver keeps the page apart and tries again later.
+    /// Takes a page back. `Err`: the backend still has it mapped, and nothing has changed: the driver keeps the page
+    /// apart and tries again later.
     fn revoke_write(
         &mut self,
         grant: GrantRef,
         page: Self::WritablePage,
     ) -> Result<Self::Page, Self::WritablePage>;
 
-    /// Whether these bytes, which live for ever, lie in pages that may be shown to the backend: pages that hold nothing secret (the site).
-    /// The answer for given bytes never changes.
+    /// Whether these bytes, which live for ever, lie in pages that may be shown to the backend: pages that hold nothing
+    /// secret (the site). The answer for given bytes never changes.
     fn is_grantable(&self, bytes: &'static [u8]) -> bool;
-    /// Shows the page that holds these bytes, read-only, and takes one hold on its grant: until [`Platform::release_static`] it does not end.
-    /// `bytes` is grantable and lies within one page.
-    /// `None` when no grant is left, which lasts at most until holds are released: where no hold is out, a grant is to be had.
+    /// Shows the page that holds these bytes, read-only, and takes one hold on its grant: until
+    /// [`Platform::release_static`] it does not end. `bytes` is grantable and lies within one page. `None` when no
+    /// grant is left, which lasts at most until holds are released: where no hold is out, a grant is to be had.
     fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef>;
     /// Drops one hold on a static page's grant. The grant may stay for the next time.
     fn release_static(&mut self, grant: GrantRef);

@@ -1,4 +1,5 @@
-//! Slots that point into static pages: an id each, and the hold on the page's grant for as long as the slot is in flight.
+//! Slots that point into static pages: an id each, and the hold on the page's grant for as long as the slot is in
+//! flight.
 
 use crate::blocks::NotInFlight;
 use crate::platform::{GrantRef, PAGE_SIZE, Platform};

@@ -1,8 +1,8 @@
 //! The front end of a split ring (`xen/io/ring.h`): requests out, responses in, over one shared page.
 //!
-//! Both ends count with free-running 32-bit indices, masked only to reach a slot. The page is the backend's to spoil, so our own
-//! indices live here and are only published there; the backend's index is read once, checked against what can be, and a slot is
-//! fetched once into a local copy.
+//! Both ends count with free-running 32-bit indices, masked only to reach a slot. The page is the backend's to spoil,
+//! so our own indices live here and are only published there; the backend's index is read once, checked against what
+//! can be, and a slot is fetched once into a local copy.
 
 use crate::platform::RingPage;
 use core::fmt;
@@ -81,15 +81,17 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         self.pushed = self.written;
         // Release: the backend sees the slots, and the bytes they point at, before the index that covers them.
         self.header(word::REQ_PROD).store(self.written, Ordering::Release);
-        // SeqCst: the index is out before req_event is read. Were the load first, the backend could set req_event, find no request
-        // and sleep, while we still see the old req_event and do not notify. Pairs with the fence in the backend's final check.
+        // SeqCst: the index is out before req_event is read. Were the load first, the backend could set req_event, find
+        // no request and sleep, while we still see the old req_event and do not notify. Pairs with the fence in the
+        // backend's final check.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         let event = self.header(word::REQ_EVENT).load(Ordering::Relaxed);
         self.written.wrapping_sub(event) < self.written.wrapping_sub(old)
     }
 
-    /// Looks how many responses there are to take. `Err`: more than requests, so the index is a lie; nothing may be taken.
+    /// Looks how many responses there are to take. `Err`: more than requests, so the index is a lie; nothing may be
+    /// taken.
     pub fn responses(&mut self) -> Result<u32, IndexError> {
         // Acquire: the slots that this index covers, and the bytes received, are read after it.
         let produced = self.header(word::RSP_PROD).load(Ordering::Acquire);
@@ -112,12 +114,13 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         Some((slot(index), core::array::from_fn(|n| self.word(index, n).load(Ordering::Relaxed))))
     }
 
-    /// Asks for an event when `responses` more have come (0: never), then looks once more: true when they have come already, and no event
-    /// need come for them (`RING_FINAL_CHECK_FOR_RESPONSES`, with a batch).
+    /// Asks for an event when `responses` more have come (0: never), then looks once more: true when they have come
+    /// already, and no event need come for them (`RING_FINAL_CHECK_FOR_RESPONSES`, with a batch).
     pub fn ask_event_after(&mut self, responses: u32) -> Result<bool, IndexError> {
         // Relaxed: ordered by the fence.
         self.header(word::RSP_EVENT).store(self.taken.wrapping_add(responses), Ordering::Relaxed);
-        // SeqCst: rsp_event is out before rsp_prod is read, or a response that came between would neither be seen nor raise an event.
+        // SeqCst: rsp_event is out before rsp_prod is read, or a response that came between would neither be seen nor
+        // raise an event.
         fence(Ordering::SeqCst);
         Ok(responses != 0 && self.responses()? >= responses)
     }

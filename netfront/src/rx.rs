@@ -1,7 +1,8 @@
 //! The receive ring: pages out, frames in.
 //!
-//! A response is matched by its ring position, since an extra-info slot overlays the id; where there is an id, it must be the position's.
-//! A page's grant has ended before its bytes are looked at, and the page goes back into the ring in the same poll.
+//! A response is matched by its ring position, since an extra-info slot overlays the id; where there is an id, it must
+//! be the position's. A page's grant has ended before its bytes are looked at, and the page goes back into the ring in
+//! the same poll.
 
 use crate::counters::NetCounters;
 use crate::frame::{ReceiveChecksum, Received};
@@ -140,7 +141,8 @@ impl<P: Platform> Rx<P> {
         quarantine.end(platform, Held::Ring(self.grant, self.ring.page()));
     }
 
-    /// Ends the grant of the page posted at a ring position. `None`: the backend still maps it, and it is in quarantine.
+    /// Ends the grant of the page posted at a ring position. `None`: the backend still maps it, and it is in
+    /// quarantine.
     fn take_back(
         &mut self,
         platform: &mut P,

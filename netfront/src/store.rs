@@ -3,14 +3,16 @@
 use alloc::string::String;
 use core::fmt;
 
-/// The store's client: the kernel's, or a simulation. Paths that do not start with a slash are relative to the domain's own.
+/// The store's client: the kernel's, or a simulation. Paths that do not start with a slash are relative to the domain's
+/// own.
 pub trait Store {
     /// Why the store refused, other than for want of the key.
     type Error: fmt::Display + fmt::Debug;
 
     /// A key's value; `None` where there is no such key (or it is not ours to read).
     fn read(&mut self, path: &str) -> Result<Option<String>, Self::Error>;
-    /// The values of several keys, each as [`Store::read`] gives it. A store that is far away has them all for the wait of one.
+    /// The values of several keys, each as [`Store::read`] gives it. A store that is far away has them all for the wait
+    /// of one.
     fn read_all<const N: usize>(&mut self, paths: [&str; N]) -> Result<[Option<String>; N], Self::Error> {
         let mut values = [const { None }; N];
         for (value, path) in values.iter_mut().zip(paths) {
@@ -18,9 +20,11 @@ pub trait Store {
         }
         Ok(values)
     }
-    /// Writes keys, or with `None` removes them where they are, all in one transaction that is repeated while the store says EAGAIN.
+    /// Writes keys, or with `None` removes them where they are, all in one transaction that is repeated while the store
+    /// says EAGAIN.
     fn write(&mut self, entries: &[(String, Option<String>)]) -> Result<(), Self::Error>;
-    /// Asks for events about a key and what is below it. When one comes, [`crate::device::Device::control`] wants to be called.
+    /// Asks for events about a key and what is below it. When one comes, [`crate::device::Device::control`] wants to be
+    /// called.
     fn watch(&mut self, path: &str) -> Result<(), Self::Error>;
     /// Ends a watch; one that is not there is no error.
     fn unwatch(&mut self, path: &str) -> Result<(), Self::Error>;

@@ -17,7 +17,8 @@ use xen::netif::{
 /// Bytes of an Ethernet header, which the first slot holds whole.
 pub const ETHERNET_HEADER: usize = 14;
 
-/// A frame of up to so many bytes is copied whole into one block: a slot of its own costs the backend a map and an unmap, or a grant copy.
+/// A frame of up to so many bytes is copied whole into one block: a slot of its own costs the backend a map and an
+/// unmap, or a grant copy.
 const COPY_FRAME: usize = BLOCK_SIZE;
 
 /// In a longer frame, a static slice of up to so many bytes is copied.
@@ -46,7 +47,8 @@ pub struct Tx<P: Platform> {
 impl<P: Platform> Tx<P> {
     /// A transmit half over a fresh ring page, with up to `pages` pages of blocks: as many as there are.
     ///
-    /// `mtu` is the largest IP packet that the interface takes. Where a frame is one slot, 1500 is the most that is used of it.
+    /// `mtu` is the largest IP packet that the interface takes. Where a frame is one slot, 1500 is the most that is
+    /// used of it.
     pub fn new(
         platform: &mut P,
         (ring, grant): (&'static RingPage, GrantRef),
@@ -174,8 +176,9 @@ impl<P: Platform> Tx<P> {
         Ok(any)
     }
 
-    /// Where a frame waits for room, asks for an event when half of what is open is done. Otherwise no response is worth an event, and none is asked
-    /// for: what is done is found at the next occasion. True when what the event would tell has happened already: reap again.
+    /// Where a frame waits for room, asks for an event when half of what is open is done. Otherwise no response is
+    /// worth an event, and none is asked for: what is done is found at the next occasion. True when what the event
+    /// would tell has happened already: reap again.
     pub fn ask_event(&mut self) -> Result<bool, Lie> {
         if !self.starved {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! A backend that breaks the protocol: the device stops, says why once, gives back all it can, and can connect again. It never panics and never leaks.
+//! A backend that breaks the protocol: the device stops, says why once, gives back all it can, and can connect again.
+//! It never panics and never leaks.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
 use netfront::device::{Change, Microseconds, Sizes};
@@ -252,7 +253,8 @@ fn errors_and_runts_are_dropped() {
     assert_eq!(rig.device.in_flight(), 0);
 }
 
-/// MSA02: a page whose grant does not end is neither read nor given to anybody, and comes back when the backend lets go.
+/// MSA02: a page whose grant does not end is neither read nor given to anybody, and comes back when the backend lets
+/// go.
 #[test]
 fn a_page_that_the_backend_keeps_is_kept_apart() {
     let mut rig = Rig::new(ALL_FEATURES, SIZES);

@@ -1,5 +1,5 @@
-//! The life of a block: whatever a backend that answers late, out of order, twice or with ids it never got does, and whenever it reads the bytes, it
-//! sees in each frame that frame's bytes and no others; and nothing is leaked.
+//! The life of a block: whatever a backend that answers late, out of order, twice or with ids it never got does, and
+//! whenever it reads the bytes, it sees in each frame that frame's bytes and no others; and nothing is leaked.
 //!
 //! The model drives the shipped types. Two builds with a fix undone have to fail it:
 //!
@@ -7,8 +7,8 @@
 //! CARGO_TARGET_DIR=target/msa00 RUSTFLAGS="--cfg msa00" cargo test -p netfront --test model
 //! CARGO_TARGET_DIR=target/msa01 RUSTFLAGS="--cfg msa01" cargo test -p netfront --test model
 //! ```
-//! In the first the ring id is the page's (MSA00): it must say "a foreign byte". In the second pages are granted as they come, not zeroed (MSA01): it
-//! must say "a secret was shown".
+//! In the first the ring id is the page's (MSA00): it must say "a foreign byte". In the second pages are granted as
+//! they come, not zeroed (MSA01): it must say "a secret was shown".
 //!
 //! `NETFRONT_SEED=n` runs one seed.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]

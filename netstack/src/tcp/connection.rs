@@ -349,6 +349,8 @@ impl<C> Connection<C> {
             if end.after(fin) {
                 shared.counters.tcp_data_after_fin.count();
             }
+        } else if end.after(next.plus(limit)) {
+            shared.counters.tcp_beyond_window.count();
         }
         if sequence.before(next) {
             bytes = bytes.get(next.since(sequence) as usize..).unwrap_or_default();

@@ -53,8 +53,8 @@ crate::counters! {
         tcp_challenge_limited,
         /// Bytes that came after the peer's FIN.
         tcp_data_after_fin,
-        /// Received bytes dropped because their connection held as many as it may.
-        tcp_buffer_full,
+        /// A segment with bytes beyond the window that its connection had offered; they were dropped.
+        tcp_beyond_window,
         /// Received bytes dropped because all connections together held as many as they may.
         tcp_buffers_full,
         /// A segment out of order dropped because it would have made one more hole.

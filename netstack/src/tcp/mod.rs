@@ -107,7 +107,6 @@ impl<S: Service> Tcp<S> {
         }
         let hash = self.shared.secrets.bucket(&tuple);
         if let Some(at) = self.connections.find(hash, &tuple) {
-            self.connections.touch(at);
             self.step(at, now, service, egress, |connection, service, context| {
                 connection.arrives(&segment, service, context)
             });

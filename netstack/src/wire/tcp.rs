@@ -314,7 +314,29 @@ impl Options {
 
     /// Bytes that [`Header::emit`] spends on these options.
     pub fn length(&self) -> usize {
-        self.emit().length
+        let fixed = self.fixed_length();
+        match self.fitting_blocks(fixed) {
+            0 => fixed,
+            blocks => blocks.saturating_mul(8).saturating_add(4).saturating_add(fixed),
+        }
+    }
+
+    /// Bytes of all but the SACK blocks.
+    fn fixed_length(&self) -> usize {
+        let stamps = match (self.timestamps, self.sack_permitted) {
+            (Some(_), _) => 12,
+            (None, true) => 4,
+            (None, false) => 0,
+        };
+        let size = if self.maximum_segment_size.is_some() { 4 } else { 0_usize };
+        let scale = if self.window_scale.is_some() { 4 } else { 0_usize };
+        size.saturating_add(scale).saturating_add(stamps)
+    }
+
+    /// How many SACK blocks there is room for besides `fixed` bytes.
+    fn fitting_blocks(&self, fixed: usize) -> usize {
+        let room = OPTIONS.saturating_sub(fixed).saturating_sub(4) / 8;
+        self.sack.as_slice().len().min(room)
     }
 
     /// Each option starts a word, as is usual: the fast paths of peers look for that.
@@ -342,9 +364,7 @@ impl Options {
         if let Some(shift) = self.window_scale {
             out.put(&[kind::NO_OPERATION, kind::WINDOW_SCALE, 3, shift]);
         }
-        let room = OPTIONS.saturating_sub(out.length).saturating_sub(4) / 8;
-        let blocks = self.sack.as_slice();
-        let blocks = blocks.get(..blocks.len().min(room)).unwrap_or_default();
+        let blocks = self.sack.as_slice().get(..self.fitting_blocks(out.length)).unwrap_or_default();
         if !blocks.is_empty() {
             let length = u8::try_from(blocks.len()).unwrap_or_default().saturating_mul(8).saturating_add(2);
             out.put(&[kind::NO_OPERATION, kind::NO_OPERATION, kind::SACK, length]);
@@ -421,6 +441,26 @@ mod tests {
         assert_eq!(options.length(), 36);
         options.timestamps = Some(Timestamps { value: 1, echo: 2 });
         assert_eq!(options.length(), 40);
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_bytes() {
+        for bits in 0_u32..1 << 7 {
+            let mut options = Options {
+                maximum_segment_size: (bits & 1 != 0).then_some(1_460),
+                window_scale: (bits & 2 != 0).then_some(3),
+                sack_permitted: bits & 4 != 0,
+                timestamps: (bits & 8 != 0).then_some(Timestamps { value: 1, echo: 2 }),
+                sack: SackBlocks::default(),
+            };
+            for n in 0..bits >> 4 {
+                options.sack.push(n, n + 1);
+            }
+            let header = Header::default().emit(&options);
+            assert_eq!(options.length(), header.bytes().len() - 20, "{options:?}");
+            let sent = Segment::parse(header.bytes()).unwrap().options;
+            assert_eq!((sent.timestamps, sent.window_scale), (options.timestamps, options.window_scale));
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! RFC 9293 section 3.10.7.4 and its neighbours, segment by segment.
 
+use crate::network::{LOCAL, REMOTE};
 use crate::rig::{ACK, FIN_PSH_ACK, PSH_ACK, RST, RST_ACK, Rig, SYN, SYN_ACK, last_request, request};
 use crate::server::{Request, TEXT};
+use netstack::egress::Unreachable;
 use netstack::wire::tcp::{Flags, Header, Options, SackBlocks, Timestamps};
 
 fn syn(port: u16) -> Header {
@@ -237,7 +239,7 @@ fn a_reset_counts_only_at_the_number_expected_next() {
     rig.bare(Header { sequence: peer.next + 1, ..peer.header(RST) }, &[]);
     let challenge = rig.one();
     assert_eq!((challenge.header.flags, challenge.header.acknowledgment), (ACK, peer.next));
-    assert_eq!(rig.server.closed, 0);
+    assert_eq!((rig.server.closed, rig.counter("tcp_reset_challenged")), (0, 1));
     rig.bare(peer.header(RST), &[]);
     rig.none();
     assert_eq!((rig.server.closed, rig.counter("tcp_reset_received")), (1, 1));
@@ -273,6 +275,83 @@ fn an_acknowledgment_of_what_was_not_sent_is_challenged() {
     rig.bare(Header { acknowledgment: peer.expected.wrapping_sub(70_000), ..peer.header(ACK) }, &[]);
     rig.one();
     assert_eq!(rig.counter("tcp_ack_unacceptable"), 2);
+}
+
+#[test]
+fn a_segment_without_ack_is_dropped_and_one_outside_the_window_answered() {
+    let mut rig = Rig::new();
+    let peer = rig.open(5_000);
+    let bytes = request(5).bytes();
+    rig.bare(peer.header(Flags::PSH), &bytes);
+    rig.none();
+    assert_eq!(rig.counter("tcp_ack_missing"), 1);
+    for sequence in [peer.next + 65_535, peer.next - 13] {
+        rig.bare(Header { sequence, ..peer.header(PSH_ACK) }, &bytes);
+        let answer = rig.one();
+        assert_eq!((answer.header.acknowledgment, answer.payload.len()), (peer.next, 0));
+    }
+    assert_eq!(rig.counter("tcp_out_of_window"), 2);
+}
+
+#[test]
+fn icmp_is_heeded_only_for_what_is_in_flight() {
+    let mut rig = Rig::new();
+    let mut peer = rig.open(5_000);
+    rig.ask(&mut peer, request(2_000));
+    assert_eq!(rig.take().len(), 2);
+    let report = |rig: &mut Rig, port: u16, sequence: u32, error| {
+        let mut quoted = [0; 8];
+        quoted[..2].copy_from_slice(&80_u16.to_be_bytes());
+        quoted[2..4].copy_from_slice(&port.to_be_bytes());
+        quoted[4..].copy_from_slice(&sequence.to_be_bytes());
+        let (server, nic) = (&mut rig.server, &mut rig.nic);
+        rig.tcp.unreachable(LOCAL, REMOTE, &quoted, error, rig.now, server, nic);
+    };
+    // Another port, a number that was never sent, a number acknowledged long ago, a quotation cut short.
+    report(&mut rig, 5_001, peer.expected, Unreachable::Port);
+    report(&mut rig, 5_000, peer.expected + 2_000, Unreachable::Port);
+    report(&mut rig, 5_000, peer.expected - 1, Unreachable::PacketTooBig { mtu: 576 });
+    rig.tcp.unreachable(LOCAL, REMOTE, &[0; 7], Unreachable::Port, rig.now, &mut rig.server, &mut rig.nic);
+    rig.none();
+    assert_eq!((rig.counter("tcp_unreachable_ignored"), rig.counter("tcp_unreachable")), (4, 0));
+    // None of them ends a connection; the timer goes on.
+    report(&mut rig, 5_000, peer.expected, Unreachable::Port);
+    rig.none();
+    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
+    // The path has become narrower: what was too large goes out again in smaller segments.
+    rig.nic.mtu = 576;
+    report(&mut rig, 5_000, peer.expected, Unreachable::PacketTooBig { mtu: 576 });
+    let again: Vec<_> = rig.take().iter().map(|reply| reply.payload.len()).collect();
+    assert_eq!(again, [536, 536, 536, 392]);
+    assert_eq!(rig.counter("tcp_unreachable"), 2);
+    // A half-open connection has nothing to lose.
+    rig.bare(syn(5_002), &[]);
+    let irs = rig.one().header.sequence;
+    report(&mut rig, 5_002, irs, Unreachable::Host);
+    assert_eq!(rig.tcp.lengths(), (1, 1, 0));
+    report(&mut rig, 5_002, irs, Unreachable::Port);
+    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
+}
+
+#[test]
+fn a_window_held_shut_is_given_up() {
+    let mut rig = Rig::new();
+    let mss = Options { maximum_segment_size: Some(1_460), ..Options::default() };
+    let mut peer = rig.open_with(5_000, 1_000, &mss);
+    rig.ask(&mut peer, request(5_000));
+    peer.expected += 1_000;
+    peer.window = 0;
+    rig.bare(peer.header(ACK), &[]);
+    rig.take();
+    let start = rig.now;
+    while !rig.tcp.is_empty() {
+        rig.millis(1_000);
+        if rig.take().last().is_some_and(|last| last.header.flags != RST_ACK) {
+            rig.bare(peer.header(ACK), &[]);
+        }
+    }
+    assert!((300..370).contains(&rig.now.since(start).secs()));
+    assert_eq!((rig.counter("tcp_window_shut"), rig.counter("tcp_unanswered")), (1, 0));
 }
 
 #[test]
@@ -335,23 +414,24 @@ fn a_wrong_acknowledgment_in_the_handshake_is_reset() {
     let mut rig = Rig::new();
     rig.bare(syn(5_000), &[]);
     let irs = rig.one().header.sequence;
+    assert_eq!(rig.counter("tcp_established"), 0);
     let header = Header { sequence: 1_001, acknowledgment: irs + 2, flags: ACK, ..syn(5_000) };
     rig.bare(header, &[]);
     let answer = rig.one().header;
     assert_eq!((answer.flags, answer.sequence), (RST, irs + 2));
     rig.bare(Header { acknowledgment: irs + 1, ..header }, &[]);
-    assert_eq!(rig.server.accepted, 1);
+    assert_eq!((rig.server.accepted, rig.counter("tcp_established")), (1, 1));
+    assert_eq!(rig.counter("tcp_reset_sent"), 1);
 }
 
 #[test]
 fn land_and_malformed_segments_are_dropped() {
     let mut rig = Rig::new();
     let mut bytes = syn(80).emit(&Options::default()).bytes().to_vec();
-    let here = crate::network::LOCAL;
-    rig.tcp.receive(here, here, &bytes, rig.now, &mut rig.server, &mut rig.nic);
+    rig.tcp.receive(LOCAL, LOCAL, &bytes, rig.now, &mut rig.server, &mut rig.nic);
     assert_eq!(rig.counter("tcp_land"), 1);
     bytes[12] = 0xf0;
-    rig.tcp.receive(here, crate::network::REMOTE, &bytes, rig.now, &mut rig.server, &mut rig.nic);
+    rig.tcp.receive(LOCAL, REMOTE, &bytes, rig.now, &mut rig.server, &mut rig.nic);
     assert_eq!(rig.counter("tcp_malformed"), 1);
     rig.none();
 }
@@ -428,6 +508,7 @@ fn a_stuck_service_shuts_the_window_and_no_byte_is_lost() {
     // A probe of the shut window is answered, and not taken.
     rig.bare(peer.header(ACK), &bytes[65_535..65_536]);
     assert_eq!(rig.one().header.acknowledgment, peer.next);
+    assert_eq!(rig.counter("tcp_beyond_window"), 1);
     // It reads on when it is shown the bytes again.
     rig.server.stuck = false;
     rig.bare(peer.header(ACK), &[]);

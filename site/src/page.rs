@@ -29,8 +29,7 @@ pub struct Page {
 impl Page {
     /// The page of a member.
     pub fn of_member(member: &Member<'static>) -> &'static Self {
-        let is_index = member.name.bytes().eq(INDEX.iter().copied()) || ends_with_index(member.name);
-        let location = if is_index { folder(member.name) } else { &[] };
+        let location = if is_index(member.name) { folder(member.name) } else { &[] };
         let (media_type, charset) = match member.media_type.filter(|text| is_field_value(text)) {
             Some(media_type) => (media_type, ""),
             None => {
@@ -89,7 +88,7 @@ impl Page {
     }
 }
 
-fn ends_with_index(name: Name<'_>) -> bool {
+fn is_index(name: Name<'_>) -> bool {
     name.name.strip_suffix(INDEX).is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
 }
 

@@ -146,6 +146,9 @@ fn a_record_cannot_end_a_field_line() {
     let parts = [member(b"x", b'x', data), index(), end()];
     let found = fetch(open(&parts).unwrap(), "/");
     assert_eq!(found, Some(("<p>home".to_owned(), "text/html; charset=utf-8".to_owned())));
+    let mut server = Server::new(open(&parts).unwrap(), Config::default(), peer::CLOCK);
+    let (answer, _) = peer::exchange(&mut server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(!answer.contains("X-Header") && !answer.contains("ETag"), "{answer}");
 }
 
 #[test]
@@ -246,6 +249,17 @@ fn each_of_many_pages_is_found_and_nothing_else() {
         let request = format!("GET /{name}x HTTP/1.1\r\nHost: a\r\n\r\n");
         assert!(peer::exchange(&mut server, request.as_bytes()).0.starts_with("HTTP/1.1 404"), "{name}");
     }
+}
+
+#[test]
+fn a_name_of_the_same_hash_is_another_name() {
+    // Searched for: their hashes agree in the upper half and in the lowest two bits, which is all that the table sees.
+    let parts = [index(), member(b"page30191", b'0', b"one"), end()];
+    assert_eq!(body(&parts, "/page30191").as_deref(), Some("one"));
+    assert_eq!(body(&parts, "/page1177000"), None);
+    let parts = [index(), member(b"page30191", b'0', b"one"), member(b"page1177000", b'0', b"two"), end()];
+    assert_eq!(body(&parts, "/page30191").as_deref(), Some("one"));
+    assert_eq!(body(&parts, "/page1177000").as_deref(), Some("two"));
 }
 
 proptest! {

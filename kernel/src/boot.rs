@@ -7,12 +7,12 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 /// The machine itself: the log, the handlers of exceptions, memory.
-pub fn machine(entry: &Entry) {
+pub fn machine(entry: Entry) {
     let info = pv::start_info();
-    uptime::start(entry);
+    uptime::start(&entry);
     console::open(info);
     pv::traps::install().unwrap_or_else(|error| panic::fail("traps", &error));
-    memory::open().unwrap_or_else(|error| panic::fail("memory", &error));
+    memory::open(entry).unwrap_or_else(|error| panic::fail("memory", &error));
     log::info!("halfpage {} on {}", env!("CARGO_PKG_VERSION"), info.magic());
 }
 

@@ -21,6 +21,11 @@ static HISTORY: History = History::new();
 static RING: Once<Ring> = Once::new();
 static LOST: AtomicU64 = AtomicU64::new(0);
 
+/// Bytes of a log line.
+const LONGEST_LINE: usize = 512;
+/// Bytes of a report, less than the history holds: it quotes from there.
+const LONGEST_REPORT: usize = 6144;
+
 /// The way to the console daemon.
 struct Ring {
     interface: &'static ConsoleInterface,
@@ -55,7 +60,7 @@ impl Log for Console {
         }
         let now = uptime::microseconds();
         let level = record.level().as_str();
-        let mut line = Line::new(&HISTORY);
+        let mut line = Line::new(&HISTORY, LONGEST_LINE);
         // Writing a line cannot fail.
         let _ = write!(line, "[{:3}.{:06}] {level:5} {}", now / 1_000_000, now % 1_000_000, record.args());
         line.end();
@@ -107,7 +112,7 @@ pub fn lost() -> u64 {
 /// Writes a report past the log, whatever its level, and waits for the daemon to read it: about a second at most.
 pub(crate) fn report(write: impl FnOnce(&mut dyn Write, LastLines)) {
     let before = LastLines { end: HISTORY.end() };
-    let mut line = Line::new(&HISTORY);
+    let mut line = Line::new(&HISTORY, LONGEST_REPORT);
     write(&mut line, before);
     line.end();
     drain();

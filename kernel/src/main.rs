@@ -17,7 +17,7 @@ use site::{Config, Server, Site};
 kernel::entry!(main);
 
 fn main(entry: Entry) -> ! {
-    boot::machine(&entry);
+    boot::machine(entry);
     let options = cmdline::options();
 
     let events = Events::open().unwrap_or_else(|error| fail("events", &error));

@@ -9,6 +9,7 @@ mod pages;
 pub use heap::in_use as heap_in_use;
 pub use pages::{Page, free as free_pages};
 
+use crate::pv::boot::Entry;
 use crate::pv::direct_map::{self, MapError};
 use crate::pv::{PAGE_SIZE, shared_info, window};
 use core::fmt;
@@ -32,8 +33,8 @@ impl fmt::Display for MemoryError {
 }
 
 /// Maps all memory, with the rights that each page's use calls for, and opens pages and heap.
-pub fn open() -> Result<(), MemoryError> {
-    let memory = direct_map::build().map_err(MemoryError::Map)?;
+pub fn open(entry: Entry) -> Result<(), MemoryError> {
+    let memory = direct_map::build(entry).map_err(MemoryError::Map)?;
     pages::open(&memory);
     window::open(memory.window.clone());
     shared_info::map().map_err(MemoryError::SharedInfo)?;

@@ -9,7 +9,7 @@ static ENTRY: AtomicU64 = AtomicU64::new(0);
 
 /// Notes when the entry was.
 pub fn start(entry: &Entry) {
-    ENTRY.store(entry.tsc, Ordering::Relaxed);
+    ENTRY.store(entry.tsc(), Ordering::Relaxed);
 }
 
 /// The time stamp counter.

@@ -67,7 +67,8 @@ impl History {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Shows the last lines before `end`, oldest first, at most `most`. What is no text is left out.
+    /// Shows the last lines before `end`, oldest first, at most `most`; one that is longer than a chunk comes in
+    /// pieces.
     pub fn last_lines(&self, end: u64, most: usize, mut show: impl FnMut(&str)) {
         let mut start = end;
         let mut newlines = 0_usize;

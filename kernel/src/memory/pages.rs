@@ -94,7 +94,7 @@ impl Page {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8; PAGE_SIZE] {
-        // SAFETY: this owner's page: mapped, aligned, and initialized, by `zeroed` or by whoever called `from_address`.
+        // SAFETY: this owner's page: mapped, aligned, and bytes of some kind since Xen gave it to the domain.
         unsafe { self.0.as_ref() }
     }
 

@@ -20,7 +20,7 @@ unsafe extern "C" {
 }
 
 fn protect(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     let code: *mut u8 = core::ptr::with_exposed_provenance_mut(protect_forbidden as *const () as usize);
     // SAFETY: a byte of the data section that nothing else uses, mapped to be written. It becomes a `ret`.
     unsafe { code.write_volatile(0xc3) };

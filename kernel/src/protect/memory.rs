@@ -14,7 +14,7 @@ use kernel::pv::{self, PAGE_SIZE, p2m};
 kernel::entry!(check);
 
 fn check(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     rights();
     moves();
     fills_and_compares();

@@ -15,7 +15,7 @@ unsafe extern "C" {
 }
 
 fn protect(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     let first: *const u8 = core::ptr::with_exposed_provenance(layout::image().start);
     // SAFETY: the first byte of the image, in the lowest page that is mapped.
     let byte = unsafe { first.read_volatile() };

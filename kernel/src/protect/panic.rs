@@ -8,7 +8,7 @@ use kernel::pv::boot::Entry;
 kernel::entry!(protect);
 
 fn protect(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     let numbers = [black_box(20_u32), black_box(22)];
     let sum = at(&numbers, 0).wrapping_add(at(&numbers, 1));
     log::info!("protect-panic: {sum} is in bounds; now reading out of bounds");

@@ -24,7 +24,7 @@ unsafe extern "C" {
 }
 
 fn protect(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     let lowest: *mut u64 = core::ptr::with_exposed_provenance_mut(layout::stack().start);
     // SAFETY: the lowest 8 bytes of the stack, which its use so far does not reach by many pages.
     unsafe { lowest.write_volatile(0) };

@@ -15,7 +15,7 @@ unsafe extern "C" {
 }
 
 fn protect(entry: Entry) -> ! {
-    kernel::boot::machine(&entry);
+    kernel::boot::machine(entry);
     let code: *mut u8 = core::ptr::with_exposed_provenance_mut(layout::text().start);
     // SAFETY: a byte of the text section, which is mapped to be read.
     let byte = unsafe { code.read_volatile() };

@@ -54,11 +54,17 @@ global_asm!(
     start = sym start,
 );
 
-/// What the entry found, and the proof that the guest is in its first moments: nothing else can make one.
+/// What the entry found. There is one, so what takes it happens once.
 #[derive(Debug)]
 pub struct Entry {
+    tsc: u64,
+}
+
+impl Entry {
     /// The time stamp counter at the first instruction.
-    pub tsc: u64,
+    pub const fn tsc(&self) -> u64 {
+        self.tsc
+    }
 }
 
 unsafe extern "Rust" {

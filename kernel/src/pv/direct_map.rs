@@ -5,6 +5,7 @@
 //! the level above, where Xen checks its 512 entries at once. A hypercall carries many such pairs, so a domain of 4 GiB
 //! costs some dozens of them. The new tables lie side by side behind all that the domain builder left.
 
+use super::boot::Entry as BootEntry;
 use super::error::Errno;
 use super::page_ranges::PageRanges;
 use super::page_table::{Access, Batch, ENTRIES, Entry, Table, index, walk};
@@ -83,9 +84,9 @@ impl fmt::Display for MapError {
     }
 }
 
-/// Makes the direct map and takes the domain builder's last-level tables out of use. Called once, before anything uses
-/// memory outside the image.
-pub fn build() -> Result<Memory, MapError> {
+/// Makes the direct map and takes the domain builder's last-level tables out of use. It takes the entry: it happens
+/// once, before anything uses memory outside the image.
+pub fn build(_: BootEntry) -> Result<Memory, MapError> {
     let info = start_info();
     let pages = info.pages().min(MOST_PAGES);
     let used = used_pages();

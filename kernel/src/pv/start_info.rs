@@ -1,6 +1,5 @@
 //! What the domain builder tells the guest at the start (`struct start_info`, xen.h).
 
-use core::ffi::CStr;
 use core::ops::Range;
 use spin::Once;
 use xen::{Mfn, Port};
@@ -30,11 +29,11 @@ pub fn start_info() -> &'static StartInfo {
 impl StartInfo {
     /// "xen-<version>-<platform>".
     pub fn magic(&self) -> &str {
-        text(&self.raw.magic)
+        str::from_utf8(text(&self.raw.magic)).unwrap_or("a Xen without a name")
     }
 
     /// The kernel's command line (`extra=` in an xl config).
-    pub fn command_line(&self) -> &str {
+    pub fn command_line(&self) -> &[u8] {
         text(&self.raw.cmd_line)
     }
 
@@ -97,9 +96,9 @@ fn range(start: u64, length: u64) -> Range<usize> {
     usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0)
 }
 
-/// The bytes up to the first zero, as text; what is no text is left out.
-fn text(bytes: &[i8]) -> &str {
+/// The bytes up to the first zero.
+fn text(bytes: &[i8]) -> &[u8] {
     // SAFETY: i8 and u8 have the same size, alignment and validity.
     let bytes = unsafe { &*(core::ptr::from_ref(bytes) as *const [u8]) };
-    CStr::from_bytes_until_nul(bytes).ok().and_then(|text| text.to_str().ok()).unwrap_or("")
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }

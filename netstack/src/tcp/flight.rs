@@ -363,3 +363,129 @@ impl Flight {
 fn sent_after(sent: Instant, end: SeqNum, other_sent: Instant, other_end: SeqNum) -> bool {
     sent > other_sent || (sent == other_sent && end.after(other_end))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    const START: SeqNum = SeqNum::new(0xffff_f000);
+    const MSS: u32 = 1_000;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    fn flight(segments: u32) -> Flight {
+        let mut flight = Flight::new();
+        for number in 0..segments {
+            flight.sent(START.plus(number * MSS), MSS, at(u64::from(number)));
+        }
+        flight
+    }
+
+    fn sack(flight: &mut Flight, left: u32, right: u32, now: Instant) -> Delivered {
+        flight.sack(START.plus(left), START.plus(right), now, None)
+    }
+
+    #[test]
+    fn karn_takes_nothing_from_what_waited_behind_a_hole() {
+        let mut flight = flight(3);
+        assert_eq!(
+            flight.acknowledged(START.plus(1_000), at(100), None).rtt,
+            Some(Duration::from_millis(100))
+        );
+        flight.lose_first(MSS);
+        flight.resent(START.plus(1_000), MSS, at(200));
+        let delivered = flight.acknowledged(START.plus(3_000), at(300), None);
+        assert_eq!((delivered.bytes, delivered.rtt), (2_000, None));
+        assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn three_reported_segments_tell_of_a_loss_two_do_not() {
+        let mut flight = flight(5);
+        sack(&mut flight, 1_000, 3_000, at(10));
+        let detected = flight.detect(at(10), Some(Duration::from_millis(8)), false, MSS);
+        // Sent at 0, the latest delivery took 8 ms, and a quarter of the least round trip is 2 ms: due by now.
+        assert!(detected.lost);
+        let mut flight = self::flight(5);
+        sack(&mut flight, 1_000, 3_000, at(10));
+        let detected = flight.detect(at(10), Some(Duration::from_millis(20)), false, MSS);
+        assert_eq!((detected.lost, detected.again), (false, Some(at(13))));
+        sack(&mut flight, 3_000, 4_000, at(10));
+        assert!(flight.detect(at(10), None, false, MSS).lost);
+        assert_eq!(flight.next_lost(), Some((START, 1_000)));
+        assert_eq!((flight.pipe(), flight.size()), (1_000, 5_000));
+    }
+
+    #[test]
+    fn a_forgetful_peer_gets_everything_again() {
+        let mut flight = flight(3);
+        sack(&mut flight, 1_000, 2_000, at(10));
+        flight.lose_all();
+        assert_eq!((flight.lost, flight.sacked), (2_000, 1_000));
+        flight.acknowledged(START.plus(1_000), at(20), None);
+        flight.lose_all();
+        assert_eq!((flight.lost, flight.sacked), (2_000, 0));
+    }
+
+    #[test]
+    fn the_scoreboard_is_bounded_and_loses_no_byte() {
+        let mut flight = flight(5_000);
+        assert_eq!((flight.runs.len(), flight.size()), (1_024, 5_000_000));
+        for number in 0..5_000 {
+            sack(&mut flight, number * MSS + 1, number * MSS + 2, at(9_000));
+        }
+        assert_eq!((flight.runs.len(), flight.size()), (1_024, 5_000_000));
+    }
+
+    proptest! {
+        /// Whatever happens, the runs cover what was sent without gaps, and the sums are theirs.
+        #[test]
+        fn the_sums_are_those_of_the_runs(steps in prop::collection::vec((0_u8..7, 0_u32..8_000, 1_u32..3_000), 0..120)) {
+            let mut flight = Flight::new();
+            let (mut una, mut nxt) = (0_u32, 0_u32);
+            for (number, (step, from, length)) in steps.into_iter().enumerate() {
+                let now = at(number as u64);
+                let (left, right) = (una + from, (una + from + length).min(nxt));
+                match step {
+                    0 | 1 => {
+                        flight.sent(START.plus(nxt), length, now);
+                        nxt += length;
+                    }
+                    2 => {
+                        una = (una + length).min(nxt);
+                        flight.acknowledged(START.plus(una), now, None);
+                    }
+                    3 if left < right => {
+                        sack(&mut flight, left, right, now);
+                    }
+                    4 => flight.lose_first(length),
+                    5 => flight.lose_all(),
+                    _ => {
+                        flight.detect(now, None, false, MSS);
+                        if let Some((start, lost)) = flight.next_lost() {
+                            flight.resent(start, lost.min(length), now);
+                        }
+                    }
+                }
+                let mut next = START.plus(una);
+                let mut sums = vec![0; 3];
+                for run in &flight.runs {
+                    prop_assert_eq!(run.start, next);
+                    prop_assert!(run.length > 0);
+                    next = run.end();
+                    sums[run.fate as usize] += run.length;
+                }
+                prop_assert_eq!(next, START.plus(nxt));
+                let expected: Vec<u32> = vec![flight.in_flight, flight.sacked, flight.lost];
+                prop_assert_eq!(sums, expected);
+            }
+        }
+    }
+}

@@ -113,3 +113,15 @@ fn bytes_that_could_not_be_kept_come_again() {
     rig.ask(&mut peer, request(5));
     assert_eq!(rig.one().payload.len(), 5);
 }
+
+#[test]
+fn what_a_connection_buffered_goes_with_it() {
+    let mut rig = Rig::with_limits(Limits { receive_all: 1 << 17, ..Limits::default() });
+    for _ in 0..100 {
+        let peer = rig.open(5_000);
+        rig.bare(Header { sequence: peer.next + 30_000, ..peer.header(ACK) }, b"x");
+        rig.bare(peer.header(RST), &[]);
+        rig.take();
+    }
+    assert_eq!(rig.counter("tcp_buffers_full"), 0);
+}

@@ -107,6 +107,19 @@ fn a_fin_before_its_data_waits() {
 }
 
 #[test]
+fn a_fin_has_one_place() {
+    let mut rig = Rig::new();
+    let peer = rig.open(5_000);
+    let bytes = request(10).bytes();
+    for place in [13, 5, 40] {
+        rig.bare(Header { sequence: peer.next + place, ..peer.header(FIN_ACK) }, &[]);
+        rig.one();
+    }
+    rig.bare(peer.header(ACK), &bytes);
+    assert_eq!(rig.one().header.acknowledgment, peer.next + 14);
+}
+
+#[test]
 fn data_behind_a_fin_is_not_data() {
     let mut rig = Rig::new();
     rig.server.stuck = true;

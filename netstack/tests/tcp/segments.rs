@@ -334,6 +334,25 @@ fn icmp_is_heeded_only_for_what_is_in_flight() {
 }
 
 #[test]
+fn an_old_segment_with_a_new_acknowledgment_brings_its_window_along() {
+    let mut rig = Rig::new();
+    let mss = Options { maximum_segment_size: Some(1_000), ..Options::default() };
+    let mut peer = rig.open_with(5_000, 4_000, &mss);
+    let start = peer.next;
+    rig.ask(&mut peer, request(10_000));
+    assert_eq!(rig.take().len(), 4);
+    // It sends its request again, and has read nothing of the 4,000 bytes yet.
+    peer.expected += 4_000;
+    peer.window = 1_000;
+    rig.bare(
+        Header { sequence: start, ..peer.header(PSH_ACK) },
+        &[&request(10_000).bytes()[..], b"x"].concat(),
+    );
+    let sent: usize = rig.take().iter().map(|reply| reply.payload.len()).sum();
+    assert_eq!(sent, 1_000);
+}
+
+#[test]
 fn a_window_held_shut_is_given_up() {
     let mut rig = Rig::new();
     let mss = Options { maximum_segment_size: Some(1_460), ..Options::default() };

@@ -20,7 +20,48 @@ pub trait Egress {
         header: &mut [u8],
         payload: &[Slice<'_>],
         gso: Option<u16>,
+        ecn: Ecn,
     ) -> Result<(), SendError>;
+
+    /// A router has no room for packets to `remote` above `mtu` bytes. TCP has checked that the router saw one of ours
+    /// (RFC 5927 section 4), or has found it out by itself; [`Self::path`] tells the new limit, if there is one.
+    fn packet_too_big(&mut self, remote: IpAddr, mtu: u16);
+}
+
+/// The two bits of explicit congestion notification in an IP header (RFC 3168 section 5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ecn {
+    /// Not-ECT (00): routers drop it where there is congestion.
+    #[default]
+    NotCapable,
+    /// ECT(1) (01).
+    Capable1,
+    /// ECT(0) (10): what RFC 3168 lets senders use.
+    Capable,
+    /// CE (11): a router on the way met congestion.
+    Congestion,
+}
+
+impl Ecn {
+    /// From the low two bits of the type of service, or of the traffic class.
+    pub const fn from_bits(octet: u8) -> Self {
+        match octet & 0b11 {
+            0b00 => Self::NotCapable,
+            0b01 => Self::Capable1,
+            0b10 => Self::Capable,
+            _ => Self::Congestion,
+        }
+    }
+
+    /// The two bits.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::NotCapable => 0b00,
+            Self::Capable1 => 0b01,
+            Self::Capable => 0b10,
+            Self::Congestion => 0b11,
+        }
+    }
 }
 
 /// The limits of a path.
@@ -50,9 +91,10 @@ pub enum Unreachable {
     Protocol,
     /// Nothing listens at the port (3).
     Port,
-    /// Too large for the next link, which takes `mtu` bytes; 0 where an old router does not say (4, RFC 1191).
+    /// Too large for the next link, which takes `mtu` bytes (4, RFC 1191).
     PacketTooBig {
-        /// The next link's largest packet, from its IP header on.
+        /// The next link's largest packet, from its IP header on; in a message as it is on the wire 0 where an old router
+        /// does not say, but never so where it reaches TCP.
         mtu: u16,
     },
     /// Forbidden by an administrator (9, 10, 13 to 15).

@@ -79,9 +79,9 @@ impl<S: Service> Stack<S> {
         service: &mut S,
     ) {
         match self.interface.receive(frame, checksum, now, device) {
-            Some(Delivery::Tcp { local, remote, segment }) => {
+            Some(Delivery::Tcp { local, remote, ecn, segment }) => {
                 let mut outlet = Outlet { interface: &mut self.interface, device, now };
-                self.tcp.receive(local, remote, segment, now, service, &mut outlet);
+                self.tcp.receive(local, remote, ecn, segment, now, service, &mut outlet);
             }
             Some(Delivery::TcpUnreachable { local, remote, quoted, why }) => {
                 let mut outlet = Outlet { interface: &mut self.interface, device, now };
@@ -145,6 +145,7 @@ impl<S: Service> Stack<S> {
     pub fn reseed(&mut self, seed: &[u8; 32]) {
         self.random.reseed(seed);
         self.interface.reseed(&self.random.seed());
+        self.tcp.reseed(&self.random.seed());
         if let Some(client) = &mut self.client {
             client.reseed(&self.random.seed());
         }

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use netstack::device::Slice;
-use netstack::egress::{Egress, Path, SendError};
+use netstack::egress::{Ecn, Egress, Path, SendError};
 use netstack::service::Inline;
 use netstack::tcp::Tcp;
 use netstack::wire::tcp::{Flags, Header, Options, Timestamps};
@@ -98,6 +98,7 @@ impl Egress for Sink {
         header: &mut [u8],
         payload: &[Slice<'_>],
         _: Option<u16>,
+        _: Ecn,
     ) -> Result<(), SendError> {
         self.sequence = u32::from_be_bytes(header[4..8].try_into().unwrap());
         self.headers += 1;
@@ -109,6 +110,8 @@ impl Egress for Sink {
         }
         Ok(())
     }
+
+    fn packet_too_big(&mut self, _: IpAddr, _: u16) {}
 }
 
 struct Bench {
@@ -144,7 +147,7 @@ impl Bench {
         self.packet.extend_from_slice(header.emit(&options).bytes());
         self.packet.extend_from_slice(payload);
         let remote = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + remote));
-        self.tcp.receive(LOCAL, remote, &self.packet, self.now, &mut Pages, &mut self.sink);
+        self.tcp.receive(LOCAL, remote, Ecn::NotCapable, &self.packet, self.now, &mut Pages, &mut self.sink);
     }
 
     /// A handshake; the next numbers to send and to acknowledge.

@@ -3,6 +3,7 @@
 use super::receive::Received;
 use super::{Delivery, Interface, Outlet};
 use crate::device::{Device, Slice};
+use crate::egress::Ecn;
 use crate::time::Instant;
 use crate::wire::icmpv4::{Malformed, Packet, Refusal};
 use crate::wire::ipv4;
@@ -28,6 +29,7 @@ impl Interface {
                     protocol: ipv4::ICMP,
                     payload: u16::try_from(received.packet.payload().len()).unwrap_or(u16::MAX),
                     identification: Some(self.identification()),
+                    ecn: Ecn::NotCapable,
                 };
                 let data = [Slice::Borrowed(echo.data)];
                 match (Outlet { interface: self, device, now }).send_ipv4(&reply, &echo.reply(), &data) {
@@ -75,6 +77,7 @@ impl Interface {
             protocol: ipv4::ICMP,
             payload: u16::try_from(header.len().saturating_add(quoted.len())).unwrap_or(u16::MAX),
             identification: Some(self.identification()),
+            ecn: Ecn::NotCapable,
         };
         let sent =
             Outlet { interface: self, device, now }.send_ipv4(&repr, &header, &[Slice::Borrowed(quoted)]);

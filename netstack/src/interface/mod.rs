@@ -10,6 +10,7 @@ pub(crate) use receive::Delivery;
 use crate::addressing::Addressing;
 use crate::device::{Device, Frame, Offload, Slice, TransmitError};
 use crate::dhcp;
+use crate::egress::Ecn;
 use crate::neighbours::{Ask, Neighbours};
 use crate::random::Random;
 use crate::rate::Bucket;
@@ -175,7 +176,8 @@ impl Interface {
         let header = ports.emit(source.into(), destination.into(), &message.bytes);
         let payload = u16::try_from(message.bytes.len().saturating_add(udp::HEADER)).unwrap_or(u16::MAX);
         let identification = Some(self.identification());
-        let repr = ipv4::Repr { source, destination, protocol: ipv4::UDP, payload, identification };
+        let ecn = Ecn::NotCapable;
+        let repr = ipv4::Repr { source, destination, protocol: ipv4::UDP, payload, identification, ecn };
         let data = [Slice::Borrowed(&message.bytes)];
         let mut outlet = Outlet { interface: self, device, now };
         // What does not go out is repeated by the client, and counted below.

@@ -2,7 +2,7 @@
 
 use super::{Interface, request};
 use crate::device::{Device, Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
-use crate::egress::{Egress, Path, SendError};
+use crate::egress::{Ecn, Egress, Path, SendError};
 use crate::neighbours::{Ask, Lookup};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
@@ -46,6 +46,7 @@ impl<D: Device> Egress for Outlet<'_, D> {
         header: &mut [u8],
         payload: &[Slice<'_>],
         gso: Option<u16>,
+        ecn: Ecn,
     ) -> Result<(), SendError> {
         let (IpAddr::V4(source), IpAddr::V4(destination)) = (local, remote) else {
             self.interface.counters.ipv4_no_route.count();
@@ -63,6 +64,7 @@ impl<D: Device> Egress for Outlet<'_, D> {
             payload: length,
             // TCP finds the path's MTU, so nobody is to cut its packets.
             identification: None,
+            ecn,
         };
         let pseudo = Sum::pseudo_header(local, remote, ipv4::TCP, u32::from(length));
         let (hop, station) = self.resolve(&repr, gso.is_some())?;
@@ -82,6 +84,8 @@ impl<D: Device> Egress for Outlet<'_, D> {
         }
         self.emit(hop, station, &repr, header, payload, offload)
     }
+
+    fn packet_too_big(&mut self, _remote: IpAddr, _mtu: u16) {}
 }
 
 impl<D: Device> Outlet<'_, D> {

@@ -3,7 +3,7 @@
 use super::{Interface, arp_frame};
 use crate::addressing::Addressing;
 use crate::device::{Device, Offload, ReceiveChecksum};
-use crate::egress::Unreachable;
+use crate::egress::{Ecn, Unreachable};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
 use crate::wire::icmpv4::Refusal;
@@ -14,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr};
 #[derive(Debug)]
 pub(crate) enum Delivery<'a> {
     /// A whole TCP segment with a right checksum.
-    Tcp { local: IpAddr, remote: IpAddr, segment: &'a [u8] },
+    Tcp { local: IpAddr, remote: IpAddr, ecn: Ecn, segment: &'a [u8] },
     /// The network did not deliver a TCP segment of ours, whose header starts with `quoted`.
     TcpUnreachable { local: IpAddr, remote: IpAddr, quoted: &'a [u8], why: Unreachable },
     /// A message to the DHCP client.
@@ -206,7 +206,7 @@ impl Interface {
                 return None;
             }
         }
-        Some(Delivery::Tcp { local, remote, segment })
+        Some(Delivery::Tcp { local, remote, ecn: received.packet.ecn(), segment })
     }
 
     fn receive_udp<'a>(

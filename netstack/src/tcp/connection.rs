@@ -198,10 +198,11 @@ impl Core {
             return;
         }
         counters.tcp_unreachable.count();
-        if matches!(error, Unreachable::PacketTooBig { .. })
-            && let Some(busy) = self.send.busy.as_mut()
-        {
-            busy.flight.lose_all();
+        if let Unreachable::PacketTooBig { mtu } = error {
+            context.egress.packet_too_big(context.tuple.remote, mtu);
+            if let Some(busy) = self.send.busy.as_mut() {
+                busy.flight.lose_all();
+            }
         }
     }
 

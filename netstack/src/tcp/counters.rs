@@ -71,6 +71,8 @@ crate::counters! {
         tcp_window_probe,
         /// A connection given up because the peer answered no more.
         tcp_unanswered,
+        /// A connection ended because the address that it had is gone.
+        tcp_abandoned,
         /// A connection given up because the peer held its window shut (RFC 6429).
         tcp_window_shut,
         /// A connection given up because the peer never closed its half.

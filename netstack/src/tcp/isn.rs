@@ -13,12 +13,20 @@ pub(super) struct Secrets {
     sequence: siphash::Key,
     timestamps: siphash::Key,
     demux: siphash::Key,
+    random: Random,
 }
 
 impl Secrets {
     pub(super) fn new(seed: &[u8; 32]) -> Self {
         let mut random = Random::new(seed);
-        Self { sequence: random.key(), timestamps: random.key(), demux: random.key() }
+        Self { sequence: random.key(), timestamps: random.key(), demux: random.key(), random }
+    }
+
+    /// New keys, but for the table's: its entries lie where the old one put them.
+    pub(super) fn reseed(&mut self, seed: &[u8; 32]) {
+        self.random.reseed(seed);
+        self.sequence = self.random.key();
+        self.timestamps = self.random.key();
     }
 
     /// RFC 6528 section 3: "ISN = M + F(localip, localport, remoteip, remoteport, secretkey)", M a clock that ticks
@@ -70,6 +78,21 @@ mod tests {
         assert_ne!(secrets.initial_sequence(&tuple(2), Instant::ZERO), first);
         assert_ne!(Secrets::new(&[8; 32]).initial_sequence(&tuple(1), Instant::ZERO), first);
         assert_ne!(secrets.timestamp_offset(&tuple(1)), secrets.bucket(&tuple(1)));
+    }
+
+    #[test]
+    fn fresh_entropy_changes_the_numbers_but_not_the_table() {
+        let numbers = |secrets: &Secrets| {
+            (secrets.initial_sequence(&tuple(1), Instant::ZERO), secrets.timestamp_offset(&tuple(1)))
+        };
+        let (old, mut once, mut again) =
+            (Secrets::new(&[7; 32]), Secrets::new(&[7; 32]), Secrets::new(&[7; 32]));
+        once.reseed(&[1; 32]);
+        again.reseed(&[2; 32]);
+        let all = [numbers(&old), numbers(&once), numbers(&again)];
+        assert!(all[0].0 != all[1].0 && all[1].0 != all[2].0 && all[0].0 != all[2].0);
+        assert!(all[0].1 != all[1].1 && all[1].1 != all[2].1 && all[0].1 != all[2].1);
+        assert_eq!(old.bucket(&tuple(1)), once.bucket(&tuple(1)));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use counters::Counters;
 pub use limits::Limits;
 
 use crate::Instant;
-use crate::egress::{Egress, SendError, Unreachable};
+use crate::egress::{Ecn, Egress, SendError, Unreachable};
 use crate::service::Service;
 use crate::wire::tcp::{Flags, Segment};
 use alloc::collections::VecDeque;
@@ -85,11 +85,13 @@ impl<S: Service> Tcp<S> {
         }
     }
 
-    /// Takes a whole TCP segment whose checksum has been verified.
+    /// Takes a whole TCP segment whose checksum has been verified; `ecn` is what its packet said of congestion.
+    #[expect(clippy::too_many_arguments, reason = "what a packet says of a segment, and the seams")]
     pub fn receive<E: Egress + ?Sized>(
         &mut self,
         local: IpAddr,
         remote: IpAddr,
+        _ecn: Ecn,
         segment: &[u8],
         now: Instant,
         service: &mut S,
@@ -229,6 +231,26 @@ impl<S: Service> Tcp<S> {
                 Fate::Lives
             });
         }
+    }
+
+    /// Ends every connection without a word, as the address that they had is gone: what was sent from it would be another
+    /// station's, or a lie.
+    pub fn abandon(&mut self, now: Instant, service: &mut S) {
+        while let Some(at) = self.half_open.oldest() {
+            self.forget_half_open(at);
+        }
+        while let Some(at) = self.connections.oldest() {
+            self.shared.counters.tcp_abandoned.count();
+            self.finish(at, Fate::Closed, now, service);
+        }
+        while let Some(at) = self.time_wait.oldest() {
+            self.time_wait.remove(at);
+        }
+    }
+
+    /// Mixes fresh entropy in: what will be initial sequence numbers cannot be told from those of before.
+    pub fn reseed(&mut self, seed: &[u8; 32]) {
+        self.shared.secrets.reseed(seed);
     }
 
     /// Whether nothing is left, TIME-WAIT apart.

@@ -8,7 +8,7 @@ use super::seq::SeqNum;
 use super::shared::Context;
 use super::states::Fate;
 use crate::Instant;
-use crate::egress::{Egress, SendError};
+use crate::egress::{Ecn, Egress, SendError};
 use crate::wire::tcp::{Flags, HEADER, Header, Options, SackBlocks, Timestamps};
 
 /// Sequence numbers to send together.
@@ -203,7 +203,7 @@ where
     let mut header = header.emit(&bounds.options);
     let gso = (data > bounds.segment).then(|| u16::try_from(bounds.segment).unwrap_or(u16::MAX));
     let (local, remote) = (context.tuple.local, context.tuple.remote);
-    match context.egress.send(local, remote, header.bytes_mut(), payload.as_slice(), gso) {
+    match context.egress.send(local, remote, header.bytes_mut(), payload.as_slice(), gso, Ecn::NotCapable) {
         Err(SendError::Full) => return Err(SendError::Full),
         // RFC 9293 section 3.8.3: what did not go out is as good as lost, and the timer repairs it.
         Ok(()) | Err(SendError::Unreachable) => (),

@@ -7,7 +7,7 @@ use super::isn::Secrets;
 use super::limits::Limits;
 use super::send::Pool;
 use crate::Instant;
-use crate::egress::{Egress, SendError};
+use crate::egress::{Ecn, Egress, SendError};
 use crate::wire::tcp::{Flags, Header, Options, Segment};
 use core::fmt;
 
@@ -75,7 +75,7 @@ impl<E: Egress + ?Sized> Context<'_, E> {
             urgent: 0,
         };
         let mut header = header.emit(options);
-        self.egress.send(self.tuple.local, self.tuple.remote, header.bytes_mut(), &[], None)
+        self.egress.send(self.tuple.local, self.tuple.remote, header.bytes_mut(), &[], None, Ecn::NotCapable)
     }
 
     /// Answers a segment that belongs nowhere (RFC 9293 section 3.10.7.1): "If the ACK bit is off, sequence number zero

@@ -1,6 +1,7 @@
 //! IPv4 headers (RFC 791).
 
 use super::checksum::Sum;
+use crate::egress::Ecn;
 use core::net::Ipv4Addr;
 
 /// The bytes of a header without options.
@@ -16,6 +17,7 @@ pub const UDP: u8 = 17;
 mod field {
     use core::ops::Range;
     pub const VERSION_IHL: usize = 0;
+    pub const TYPE_OF_SERVICE: usize = 1;
     pub const TOTAL_LENGTH: Range<usize> = 2..4;
     pub const IDENTIFICATION: Range<usize> = 4..6;
     pub const FLAGS_FRAGMENT: Range<usize> = 6..8;
@@ -118,6 +120,11 @@ impl<'a> Packet<'a> {
         self.word(field::FLAGS_FRAGMENT) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
     }
 
+    /// What routers say of congestion on the way.
+    pub fn ecn(&self) -> Ecn {
+        Ecn::from_bits(self.fixed[field::TYPE_OF_SERVICE])
+    }
+
     /// What the payload is.
     pub fn protocol(&self) -> u8 {
         self.fixed[field::PROTOCOL]
@@ -157,6 +164,8 @@ pub struct Repr {
     pub payload: u16,
     /// The identification; `None` forbids routers to cut the packet, and then it has no meaning (RFC 6864).
     pub identification: Option<u16>,
+    /// Whether routers may mark it.
+    pub ecn: Ecn,
 }
 
 impl Repr {
@@ -169,6 +178,7 @@ impl Repr {
         let fragment = if self.identification.is_none() { DONT_FRAGMENT } else { 0 };
         let mut header = [0; HEADER];
         header[field::VERSION_IHL] = 0x45;
+        header[field::TYPE_OF_SERVICE] = self.ecn.bits();
         header[field::TOTAL_LENGTH].copy_from_slice(&total.to_be_bytes());
         header[field::IDENTIFICATION].copy_from_slice(&self.identification.unwrap_or(0).to_be_bytes());
         header[field::FLAGS_FRAGMENT].copy_from_slice(&fragment.to_be_bytes());
@@ -212,11 +222,27 @@ mod tests {
             protocol: 17,
             payload: 95,
             identification: None,
+            ecn: Ecn::NotCapable,
         };
         assert_eq!(repr.emit(), HEADER);
         let header = Repr { identification: Some(0x1234), ..repr }.emit();
         assert_eq!(header[4..8], [0x12, 0x34, 0, 0]);
         assert_eq!(Sum::new().bytes(&header).checksum(), 0);
+    }
+
+    /// RFC 3168 section 5.
+    #[test]
+    fn congestion_bits() {
+        let all = [(0, Ecn::NotCapable), (1, Ecn::Capable1), (2, Ecn::Capable), (3, Ecn::Congestion)];
+        for (bits, ecn) in all {
+            let mut bytes = packet();
+            // Above them stand the six bits of RFC 2474, which say nothing here.
+            bytes[1] = 0xb8 | bits;
+            assert_eq!(Packet::quoted(&bytes).unwrap().ecn(), ecn);
+            let (source, destination) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
+            let repr = Repr { source, destination, protocol: 6, payload: 0, identification: None, ecn };
+            assert_eq!(repr.emit()[1], bits);
+        }
     }
 
     #[test]

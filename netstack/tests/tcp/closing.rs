@@ -22,6 +22,30 @@ fn closing(rig: &mut Rig, port: u16) -> Peer {
     peer
 }
 
+/// The address is gone: nothing may be sent from it.
+#[test]
+fn abandoned_without_a_word() {
+    let mut rig = Rig::new();
+    let mut peer = closing(&mut rig, 5_000);
+    peer.expected += 11;
+    rig.bare(peer.header(FIN_ACK), &[]);
+    rig.one();
+    rig.open(5_001);
+    let mut busy = rig.open(5_002);
+    rig.ask(&mut busy, request(5_000));
+    rig.take();
+    let half = Peer { port: 5_003, next: 1, expected: 0, window: 100 };
+    rig.bare(Header { acknowledgment: 0, ..half.header(SYN) }, &[]);
+    rig.one();
+    assert_eq!(rig.tcp.lengths(), (1, 2, 1));
+    rig.tcp.abandon(rig.now, &mut rig.server);
+    rig.none();
+    assert_eq!(rig.counter("tcp_abandoned"), 2);
+    over(&rig, 0);
+    assert_eq!(rig.tcp.next_deadline(), None);
+    rig.open(5_002);
+}
+
 #[test]
 fn we_close_first() {
     let mut rig = Rig::new();

@@ -4,6 +4,7 @@ use crate::client::{Client, State};
 use crate::nic::{Nic, seal, trace, verify};
 use crate::server::Server;
 use core::net::{IpAddr, Ipv4Addr};
+use netstack::egress::Ecn;
 use netstack::random::Random;
 use netstack::tcp::{Limits, Tcp};
 use netstack::{Duration, Instant};
@@ -105,7 +106,7 @@ impl Network {
                 Event::ToServer(bytes) => {
                     if verify(REMOTE, LOCAL, &bytes) {
                         let (server, nic) = (&mut self.server, &mut self.nic);
-                        self.tcp.receive(LOCAL, REMOTE, &bytes, self.now, server, nic);
+                        self.tcp.receive(LOCAL, REMOTE, Ecn::NotCapable, &bytes, self.now, server, nic);
                     } else {
                         self.damaged += 1;
                     }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 use netstack::device::Slice;
-use netstack::egress::{Egress, Path, SendError};
+use netstack::egress::{Ecn, Egress, Path, SendError};
 use netstack::wire::checksum::Sum;
 use netstack::wire::tcp::{Flags, Segment};
 
@@ -42,6 +42,7 @@ impl Egress for Nic {
         header: &mut [u8],
         payload: &[Slice<'_>],
         gso: Option<u16>,
+        _: Ecn,
     ) -> Result<(), SendError> {
         assert_eq!(header[16..18], [0, 0], "the checksum is the egress's to fill");
         assert_eq!(header.len(), usize::from(header[12] >> 4) * 4);
@@ -78,6 +79,10 @@ impl Egress for Nic {
             self.out.push(segment);
         }
         Ok(())
+    }
+
+    fn packet_too_big(&mut self, _: IpAddr, mtu: u16) {
+        self.mtu = self.mtu.min(mtu);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::network::{LOCAL, REMOTE};
 use crate::nic::{Nic, trace};
 use crate::server::{Request, Server};
+use netstack::egress::Ecn;
 use netstack::tcp::{Limits, Tcp};
 use netstack::wire::tcp::{Flags, Header, Options, Segment};
 use netstack::{Duration, Instant};
@@ -75,7 +76,7 @@ impl Rig {
     pub fn give(&mut self, header: Header, options: &Options, payload: &[u8]) {
         let mut bytes = header.emit(options).bytes().to_vec();
         bytes.extend_from_slice(payload);
-        self.tcp.receive(LOCAL, REMOTE, &bytes, self.now, &mut self.server, &mut self.nic);
+        self.tcp.receive(LOCAL, REMOTE, Ecn::NotCapable, &bytes, self.now, &mut self.server, &mut self.nic);
     }
 
     /// The same, without options.

@@ -3,7 +3,7 @@
 use crate::network::{LOCAL, REMOTE};
 use crate::rig::{ACK, FIN_PSH_ACK, PSH_ACK, RST, RST_ACK, Rig, SYN, SYN_ACK, last_request, request};
 use crate::server::{Request, TEXT};
-use netstack::egress::Unreachable;
+use netstack::egress::{Ecn, Unreachable};
 use netstack::wire::tcp::{Flags, Header, Options, SackBlocks, Timestamps};
 
 fn syn(port: u16) -> Header {
@@ -447,10 +447,10 @@ fn a_wrong_acknowledgment_in_the_handshake_is_reset() {
 fn land_and_malformed_segments_are_dropped() {
     let mut rig = Rig::new();
     let mut bytes = syn(80).emit(&Options::default()).bytes().to_vec();
-    rig.tcp.receive(LOCAL, LOCAL, &bytes, rig.now, &mut rig.server, &mut rig.nic);
+    rig.tcp.receive(LOCAL, LOCAL, Ecn::NotCapable, &bytes, rig.now, &mut rig.server, &mut rig.nic);
     assert_eq!(rig.counter("tcp_land"), 1);
     bytes[12] = 0xf0;
-    rig.tcp.receive(LOCAL, REMOTE, &bytes, rig.now, &mut rig.server, &mut rig.nic);
+    rig.tcp.receive(LOCAL, REMOTE, Ecn::NotCapable, &bytes, rig.now, &mut rig.server, &mut rig.nic);
     assert_eq!(rig.counter("tcp_malformed"), 1);
     rig.none();
 }

@@ -122,11 +122,6 @@ macro_rules! statuses {
                 match self { $(Self::$status => $code,)* }
             }
 
-            /// The reason phrase.
-            pub const fn reason(self) -> &'static str {
-                match self { $(Self::$status => $reason,)* }
-            }
-
             /// The status line and the fields that are the same for all such responses, up to the date.
             pub const fn start(self, persistence: Persistence) -> &'static [u8] {
                 match (self, persistence) { $(

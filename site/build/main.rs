@@ -3,6 +3,10 @@
 //!
 //! `HALFPAGE_SITE` names the folder, seen from this one; unset, it is `content`. Cargo runs the script again when a file in
 //! it was written since, and when `HALFPAGE_SITE_STAMP` is another: scripts/image puts into that what Cargo overlooks.
+//!
+//! It also makes the pages of errors, for the server itself.
+
+mod errors;
 
 use site_pack::{PackError, Stamp, pack};
 use std::path::{Path, PathBuf};
@@ -18,7 +22,11 @@ fn main() {
     };
     // Cargo looks at a folder's files and folders all the way down: what is added or removed shows in its folder's time.
     println!("cargo::rerun-if-changed={}", folder.display());
-    let tar = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("site.tar");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    if let Err(error) = errors::write(&out) {
+        println!("cargo::error=the pages of errors: {error}");
+    }
+    let tar = out.join("site.tar");
     match write(&folder, &tar) {
         Ok(()) => println!("cargo::metadata=tar={}", tar.display()),
         Err(error) => println!("cargo::error={error}"),

@@ -341,6 +341,7 @@ fn an_old_segment_with_a_new_acknowledgment_brings_its_window_along() {
     let start = peer.next;
     rig.ask(&mut peer, request(10_000));
     assert_eq!(rig.take().len(), 4);
+    rig.bare(peer.header(ACK), &[]);
     // It sends its request again, and has read nothing of the 4,000 bytes yet.
     peer.expected += 4_000;
     peer.window = 1_000;

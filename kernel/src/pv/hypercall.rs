@@ -18,6 +18,18 @@ pub use xen_sys::mmu_update as MmuUpdate;
 /// One row of the trap table (`struct trap_info`).
 pub use xen_sys::trap_info as TrapInfo;
 
+// xen-sys's layouts, against xen.h and arch-x86/xen.h.
+const _: () = {
+    use core::mem::offset_of;
+    assert!(
+        size_of::<MmuUpdate>() == 16 && offset_of!(MmuUpdate, ptr) == 0 && offset_of!(MmuUpdate, val) == 8
+    );
+    assert!(
+        size_of::<TrapInfo>() == 16 && offset_of!(TrapInfo, vector) == 0 && offset_of!(TrapInfo, flags) == 1
+    );
+    assert!(offset_of!(TrapInfo, cs) == 2 && offset_of!(TrapInfo, address) == 8);
+};
+
 /// Why a domain ends (`SHUTDOWN_*`, sched.h).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]

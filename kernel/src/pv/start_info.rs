@@ -7,6 +7,17 @@ use xen::{Mfn, Port};
 /// The page that rsi points to at entry.
 pub type RawStartInfo = xen_sys::start_info_t;
 
+// xen-sys's layout, against xen.h.
+const _: () = {
+    use core::mem::offset_of;
+    assert!(offset_of!(RawStartInfo, nr_pages) == 32 && offset_of!(RawStartInfo, shared_info) == 40);
+    assert!(offset_of!(RawStartInfo, flags) == 48 && offset_of!(RawStartInfo, store_mfn) == 56);
+    assert!(offset_of!(RawStartInfo, store_evtchn) == 64 && offset_of!(RawStartInfo, console) == 72);
+    assert!(offset_of!(RawStartInfo, pt_base) == 88 && offset_of!(RawStartInfo, nr_pt_frames) == 96);
+    assert!(offset_of!(RawStartInfo, mfn_list) == 104 && offset_of!(RawStartInfo, mod_start) == 112);
+    assert!(offset_of!(RawStartInfo, mod_len) == 120 && offset_of!(RawStartInfo, cmd_line) == 128);
+};
+
 /// The guest's own copy: the page itself is written anew by the toolstack when the domain resumes.
 pub struct StartInfo {
     raw: RawStartInfo,

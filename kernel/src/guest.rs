@@ -9,13 +9,14 @@ use crate::status::{self, State};
 use crate::time::{self, Clock};
 use crate::watchdog::Watchdog;
 use crate::xenstore::Store;
-use crate::{console, memory, panic};
+use crate::{console, memory, panic, pv};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use netfront::device::{Change, Microseconds, Sizes};
 use netfront::handshake::Phase;
 use netstack::addressing::{Addressing, Prefix};
 use netstack::stack::Event;
+use netstack::tcp::Limits;
 use netstack::wire::ethernet;
 use netstack::{Duration, Instant, Stack, stack};
 use site::{Server, WallClock};
@@ -184,7 +185,11 @@ impl Guest {
         if matches!(self.config, stack::Config::Dhcp { .. }) {
             log::info!("dhcp: asking for an address");
         }
-        Some(Stack::new(self.config.clone(), ethernet::Address(mac.0), &self.seed))
+        // A quarter, since a connection takes several times its share of the budget while as much as it may be is queued on it.
+        let spare = memory::free_pages().saturating_mul(pv::PAGE_SIZE) / 4;
+        let limits = Limits::for_memory(spare);
+        log::debug!("tcp: at most {} connections", limits.connections);
+        Some(Stack::with_limits(self.config.clone(), ethernet::Address(mac.0), &self.seed, limits))
     }
 
     /// Frames in, timers, frames out. True when there is more to do before sleeping.

@@ -6,7 +6,7 @@ use crate::dhcp::{self, Action, Outcome};
 use crate::interface::{Delivery, Interface, Outlet};
 use crate::random::Random;
 use crate::service::Service;
-use crate::tcp::Tcp;
+use crate::tcp::{Limits, Tcp};
 use crate::time::Instant;
 use crate::wire::ethernet;
 use alloc::boxed::Box;
@@ -56,6 +56,11 @@ pub struct Stack<S: Service> {
 impl<S: Service> Stack<S> {
     /// A stack that has yet to be polled. `seed` is fresh entropy.
     pub fn new(config: Config, hardware: ethernet::Address, seed: &[u8; 32]) -> Self {
+        Self::with_limits(config, hardware, seed, Limits::default())
+    }
+
+    /// The same with budgets of one's own for TCP.
+    pub fn with_limits(config: Config, hardware: ethernet::Address, seed: &[u8; 32], limits: Limits) -> Self {
         let mut random = Random::new(seed);
         let (given, client) = match config {
             Config::Static(addressing) => (Some(addressing), None),
@@ -65,7 +70,7 @@ impl<S: Service> Stack<S> {
             }
         };
         let interface = Interface::new(hardware, client.is_some(), Random::new(&random.seed()));
-        let tcp = Tcp::new(random.seed());
+        let tcp = Tcp::with_limits(random.seed(), limits);
         Self { interface, random, given, client, events: VecDeque::new(), tcp }
     }
 

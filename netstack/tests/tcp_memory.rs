@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use netstack::device::Slice;
 use netstack::egress::{Ecn, Egress, Path, SendError};
 use netstack::service::Inline;
-use netstack::tcp::Tcp;
+use netstack::tcp::{Limits, Tcp};
 use netstack::wire::tcp::{Flags, Header, Options, Timestamps};
 use netstack::{Chunk, Instant, Service, Stream};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -42,7 +42,7 @@ static COUNTING: Counting = Counting;
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 static PAGE: [u8; 100_000] = [b'x'; 100_000];
 
-/// Answers everything with a head in pieces and a page.
+/// Answers everything with a head in pieces and a page, and MUCH with as much as may be queued.
 struct Pages;
 
 impl Service for Pages {
@@ -60,6 +60,10 @@ impl Service for Pages {
     }
 
     fn receive(&mut self, _: &mut [u64; 8], bytes: &[u8], _: bool, stream: &mut dyn Stream) -> usize {
+        if bytes.starts_with(b"MUCH") {
+            while stream.send(Chunk::Inline(Inline::new(&[b'y'; 30]).unwrap())).is_ok() {}
+            return bytes.len();
+        }
         stream.send(Chunk::Static(b"HTTP/1.1 200 OK\r\nDate: ")).unwrap();
         stream.send(Chunk::Inline(Inline::new(b"Sun, 22 Nov 2026 06:26:40 GMT").unwrap())).unwrap();
         stream.send(Chunk::Static(b"\r\nContent-Length: 5000\r\n\r\n")).unwrap();
@@ -207,4 +211,28 @@ fn an_idle_connection_takes_less_than_512_bytes() {
     assert_eq!(bench.tcp.lengths(), (0, 100_000, 0));
     println!("{hundred} bytes for 100,000 connections");
     assert!(hundred < 64 << 20, "{hundred} bytes");
+}
+
+#[test]
+fn limits_for_memory_hold_within_four_times_that_memory() {
+    let memory = 1 << 20;
+    let before = BYTES.get();
+    let mut bench = Bench::new();
+    bench.tcp = Tcp::with_limits([9; 32], Limits::for_memory(memory));
+    for remote in 2_000..4_000 {
+        bench.give(remote, Flags::SYN, 100, 0, &[]);
+    }
+    assert_eq!(bench.tcp.lengths(), (512, 0, 0));
+    // Nothing of what is sent is ever acknowledged, and a hole stays in front of what comes.
+    for remote in 0..2_000 {
+        let (next, expected) = bench.open(remote);
+        bench.give(remote, Flags::PSH.with(Flags::ACK), next, expected, b"MUCH");
+        for range in 0..20 {
+            bench.give(remote, Flags::ACK, next + 104 + 10 * range, expected, b"z");
+        }
+    }
+    assert_eq!(bench.tcp.lengths().1, 512);
+    let taken = BYTES.get().wrapping_sub(before);
+    println!("{taken} bytes");
+    assert!(taken < 4 * memory, "{taken} bytes");
 }

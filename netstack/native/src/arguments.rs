@@ -4,6 +4,7 @@ use log::LevelFilter;
 use netstack::addressing::{Addressing, Prefix};
 use netstack::siphash::Key;
 use netstack::stack::Config;
+use netstack::tcp::Limits;
 use netstack::wire::ethernet::Address;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ usage: halfpage-tap --tap NAME --ip ADDRESS/LENGTH [--gw ADDRESS] [options]
   --site DIR|TAR    the site to serve (default: the one that was built in)
   --mac ADDRESS     the link address (default: one made from the tap's name)
   --no-offload      sum and cut segments here, not in the device
+  --memory MIB      what TCP may take of the heap (default: enough for 100,000 connections)
   --log LEVEL       error, warn, info (default), debug or trace";
 
 /// Where a site is.
@@ -40,6 +42,8 @@ pub struct Arguments {
     pub mac: Address,
     /// Checksums and segmentation are left to the device.
     pub offload: bool,
+    /// TCP's budgets.
+    pub limits: Limits,
     /// What is shown.
     pub log: LevelFilter,
 }
@@ -49,7 +53,7 @@ impl Arguments {
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut tap, mut ip, mut gateway, mut site, mut mac, mut name) =
             (None, None, None, None, None, None);
-        let (mut offload, mut log) = (true, LevelFilter::Info);
+        let (mut offload, mut limits, mut log) = (true, Limits::default(), LevelFilter::Info);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
@@ -64,6 +68,11 @@ impl Arguments {
                 "--mac" => mac = Some(link_address(&value()?)?),
                 "--name" => name = Some(value()?.into_boxed_str()),
                 "--no-offload" => offload = false,
+                "--memory" => {
+                    let value = value()?;
+                    let mebibytes: usize = value.parse().map_err(|error| format!("{value}: {error}"))?;
+                    limits = Limits::for_memory(mebibytes.saturating_mul(1 << 20));
+                }
                 "--log" => {
                     let value = value()?;
                     log = value.parse().map_err(|_| format!("{value}: no such level"))?;
@@ -83,7 +92,7 @@ impl Arguments {
             if Path::new(&site).is_dir() { SitePath::Folder(site.into()) } else { SitePath::Tar(site.into()) }
         });
         let mac = mac.unwrap_or_else(|| address_of(&tap));
-        Ok(Some(Self { tap, config, site, mac, offload, log }))
+        Ok(Some(Self { tap, config, site, mac, offload, limits, log }))
     }
 }
 

@@ -25,7 +25,7 @@ pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
     let mut server = Server::new(site, Config::default(), clock.wall());
-    let mut stack = Stack::new(arguments.config, arguments.mac, &seed);
+    let mut stack = Stack::with_limits(arguments.config, arguments.mac, &seed, arguments.limits);
     let mut buffer = Buffer::default();
     let mut stop: Option<Instant> = None;
     loop {

@@ -45,13 +45,31 @@ impl Limits {
     /// Limits for a machine that can spare `bytes` for TCP, never above the defaults.
     pub fn for_memory(bytes: usize) -> Self {
         let default = Self::default();
+        // Nine sixteenths, one, one and two of them, by the size of each; the rest is for those that are busy.
+        let share = bytes / 16;
         Self {
-            // A half, an eighth, an eighth and a quarter of it, by the size of each.
-            connections: (bytes / 2 / 1_024).clamp(64, default.connections),
-            half_open: (bytes / 8 / 256).clamp(64, default.half_open),
-            time_wait: (bytes / 8 / 128).clamp(64, default.time_wait),
-            receive_all: (bytes / 4).clamp(131_072, default.receive_all),
+            connections: (share.saturating_mul(9) / 512).clamp(64, default.connections),
+            half_open: (share / 256).clamp(64, default.half_open),
+            time_wait: (share / 192).clamp(64, default.time_wait),
+            receive_all: share.saturating_mul(2).clamp(131_072, default.receive_all),
             ..default
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+
+    #[test]
+    fn tables_for_two_and_for_ninety_mebibytes() {
+        let small = Limits::for_memory(2 << 20);
+        assert_eq!((small.connections, small.half_open, small.time_wait), (2_304, 512, 682));
+        assert_eq!(small.receive_all, 262_144);
+        let large = Limits::for_memory(90 << 20);
+        assert_eq!((large.connections, large.half_open, large.time_wait), (100_000, 1_024, 16_384));
+        assert_eq!(large.receive_all, 90 << 17);
+        assert_eq!(Limits::for_memory(0).connections, 64);
+        assert_eq!(Limits::for_memory(usize::MAX).receive_all, 16 << 20);
     }
 }

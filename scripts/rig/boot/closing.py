@@ -38,10 +38,13 @@ class Closings:
                     require((b" 400 " in answer[:16]) == (way == "400"), f"answered {answer[:40]!r}")
                     self._ports[way].append(exchange.port)
 
-    def idle(self):
-        """Connections that say nothing more after their first response."""
+    def begin_idle(self):
+        """Opens connections that say nothing more after their first response."""
+        self._kept("idle time-out", IDLE_SECONDS)
+
+    def end_idle(self):
+        """Waits until the guest has had enough of them."""
         with self._stage.check(f"closes {EACH} idle connections"):
-            self._kept("idle time-out", IDLE_SECONDS)
             self._await_end()
 
     def before_shutdown(self):

@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
-.PHONY: help run test image tap site-check
+.PHONY: help run test test-full image tap mutants bench site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,13 +23,22 @@ image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for x
 tap: site-check ## build/halfpage-tap: the same server on a Linux tap
 	@$(here)/scripts/tap
 
-test: ## all checks: formatting, lints, host tests
+test: ## all checks: formatting, lints, host tests, the image, the guest on Xen 4.17
 	@$(here)/scripts/test
 
 # An error of make itself, so that it is the only line.
 site-check:
 	@$(if $(SITE),$(if $(complaint),$(error $(complaint))))
 complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(subst ','\'',$(SITE))' 2>&1)
+
+test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB, and the boot time
+	@$(here)/scripts/test full
+
+mutants: ## undo named fixes one by one: the tests must notice each
+	@$(here)/scripts/undone
+
+bench: image ## the boot time, in counted instructions
+	@$(here)/scripts/boot-time
 
 #=
 #= SITE=dir            the site to embed (default: site/content)

@@ -2,6 +2,9 @@
 
 import os
 
+from .machine import Machine, MachineError
+from .place import RIG
+
 
 class Accelerator:
     """What runs the machine's instructions."""
@@ -16,6 +19,8 @@ SOFTWARE = Accelerator(
 )
 HARDWARE = Accelerator("KVM", ("-accel", "kvm", "-cpu", "host,-smap", "-smp", "2"))
 
+TRIAL_SECONDS = 30
+
 # One virtual microsecond is a thousand instructions, whatever the load of the host.
 COUNTED = Accelerator(
     "counted instructions",
@@ -23,6 +28,26 @@ COUNTED = Accelerator(
 )
 
 
-def accelerator():
-    """Software emulation, unless RIG_ACCELERATOR says otherwise."""
-    return {"kvm": HARDWARE, "tcg": SOFTWARE}.get(os.environ.get("RIG_ACCELERATOR", "tcg"), SOFTWARE)
+def accelerator(dom0):
+    """The fastest that boots Xen here: RIG_ACCELERATOR=tcg or kvm, or what a trial found and build/ remembers."""
+    chosen = os.environ.get("RIG_ACCELERATOR") or remembered(dom0)
+    return HARDWARE if chosen == "kvm" else SOFTWARE
+
+
+def remembered(dom0):
+    """"kvm" or "tcg"."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    note = RIG / f"accelerator-{os.stat('/dev/kvm').st_ctime_ns}"
+    if not note.exists():
+        note.write_text("kvm" if boots(dom0) else "tcg")
+    return note.read_text()
+
+
+def boots(dom0):
+    """Whether KVM brings dom0 up, in a bounded time."""
+    try:
+        with Machine(dom0, HARDWARE, RIG / "trial", boot_seconds=TRIAL_SECONDS):
+            return True
+    except MachineError:
+        return False

@@ -43,6 +43,6 @@ class Checks:
             print(f"\nthe last lines of {console}:")
             print("\n".join(console.read_text(errors="replace").splitlines()[-50:]))
         if self.failed and artefacts:
-            print(f"\nartefacts (consoles, dom0.log, capture) are in {artefacts}")
+            print(f"\nwhat it leaves (console, dom0.log, capture where there are any) is in {artefacts}")
         print(f"{self.passed} passed, {len(self.failed)} failed", flush=True)
         sys.exit(bool(self.failed) or not self.passed)

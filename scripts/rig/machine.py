@@ -58,7 +58,7 @@ class Machine:
     folder: its artefacts (console of Xen and dom0, consoles of the guests, xl's logs, commands).
     """
 
-    def __init__(self, dom0, accelerator, folder, network=None, memory=2048, capture=None, append=""):
+    def __init__(self, dom0, accelerator, folder, network=None, memory=2048, capture=None, append="", boot_seconds=BOOT_SECONDS):
         self.dom0 = dom0
         self.folder = Path(folder)
         self.network = network or UserNetwork()
@@ -68,6 +68,7 @@ class Machine:
         self._memory = memory
         self.capture = capture
         self._append = append
+        self._boot_seconds = boot_seconds
         self._qemu = None
         self._socket = None
         self._number = 0
@@ -95,7 +96,7 @@ class Machine:
                 self._line(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=die_with_parent,
             )  # fmt: skip
-        deadline = time.monotonic() + BOOT_SECONDS
+        deadline = time.monotonic() + self._boot_seconds
         self._connect(deadline)
         self._wait("ready", deadline, "dom0 is not up")
 

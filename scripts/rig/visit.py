@@ -32,7 +32,7 @@ class Visit:
         self.port = int(os.environ.get("PORT") or free_port())
         self._domain = None
         dom0 = Dom0(Suite(self.xen)).assemble()
-        self._accelerator = accelerator()
+        self._accelerator = accelerator(dom0)
         network = UserNetwork(self.port)
         self._machine = Machine(dom0, self._accelerator, BUILD / "run", network)
 

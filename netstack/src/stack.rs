@@ -83,7 +83,15 @@ impl<S: Service> Stack<S> {
         device: &mut impl Device,
         service: &mut S,
     ) {
-        match self.interface.receive(frame, checksum, now, device) {
+        let whole;
+        let delivery = match self.interface.receive(frame, checksum, now, device) {
+            Some(Delivery::Whole(packet)) => {
+                whole = packet;
+                self.interface.receive_whole(&whole, now, device)
+            }
+            delivery => delivery,
+        };
+        match delivery {
             Some(Delivery::Tcp { local, remote, ecn, segment }) => {
                 let mut outlet = Outlet { interface: &mut self.interface, device, now };
                 self.tcp.receive(local, remote, ecn, segment, now, service, &mut outlet);
@@ -101,7 +109,8 @@ impl<S: Service> Stack<S> {
                 }
                 self.poll_client(now, device);
             }
-            None => {}
+            // What has become whole is no fragment.
+            Some(Delivery::Whole(_)) | None => {}
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::receive::Received;
 use super::{Delivery, Interface, Outlet};
+use crate::addressing::Addressing;
 use crate::device::{Device, Slice};
 use crate::egress::Ecn;
 use crate::time::Instant;
-use crate::wire::icmpv4::{Malformed, Packet, Refusal};
+use crate::wire::icmpv4::{Malformed, Packet, Refusal, is_echo};
 use crate::wire::ipv4;
 
 /// The most of a refused packet that is quoted, so that the whole message is at most 576 bytes (RFC 1812 section 4.3.2.3).
@@ -29,6 +30,7 @@ impl Interface {
                     protocol: ipv4::ICMP,
                     payload: u16::try_from(received.packet.payload().len()).unwrap_or(u16::MAX),
                     identification: Some(self.identification()),
+                    part: ipv4::Part::default(),
                     ecn: Ecn::NotCapable,
                 };
                 let data = [Slice::Borrowed(echo.data)];
@@ -63,20 +65,38 @@ impl Interface {
         now: Instant,
         device: &mut impl Device,
     ) {
-        if !received.unicast {
+        if received.unicast {
+            self.complain(refusal, received.bytes, now, device);
+        }
+    }
+
+    /// Tells the sender of a first fragment that the others did not come in time.
+    pub(super) fn give_up(&mut self, fragment: &[u8], now: Instant, device: &mut impl Device) {
+        let ours = self.addressing.as_ref().map(Addressing::address);
+        if ipv4::Packet::quoted(fragment).is_ok_and(|packet| Some(packet.destination()) == ours) {
+            self.complain(Refusal::Reassembly, fragment, now, device);
+        }
+    }
+
+    /// Sends an error message about a packet, of which `bytes` are the start.
+    fn complain(&mut self, refusal: Refusal, bytes: &[u8], now: Instant, device: &mut impl Device) {
+        let Ok(packet) = ipv4::Packet::quoted(bytes) else { return };
+        // RFC 1122 section 3.2.2: never about an ICMP error message.
+        if packet.protocol() == ipv4::ICMP && !is_echo(packet.payload()) {
             return;
         }
         if !self.refusals.take(now) {
             return self.counters.icmp_limited.count();
         }
-        let quoted = received.bytes.get(..QUOTED).unwrap_or(received.bytes);
+        let quoted = bytes.get(..QUOTED).unwrap_or(bytes);
         let header = refusal.emit(quoted);
         let repr = ipv4::Repr {
-            source: received.packet.destination(),
-            destination: received.packet.source(),
+            source: packet.destination(),
+            destination: packet.source(),
             protocol: ipv4::ICMP,
             payload: u16::try_from(header.len().saturating_add(quoted.len())).unwrap_or(u16::MAX),
             identification: Some(self.identification()),
+            part: ipv4::Part::default(),
             ecn: Ecn::NotCapable,
         };
         let sent =

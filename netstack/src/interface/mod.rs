@@ -1,7 +1,9 @@
 //! One Ethernet interface and its IPv4: what TCP and DHCP stand on.
 
+mod backlog;
 mod icmp;
 mod outlet;
+mod reassembly;
 mod receive;
 
 pub(crate) use outlet::Outlet;
@@ -17,7 +19,9 @@ use crate::rate::Bucket;
 use crate::time::Instant;
 use crate::wire::ethernet::Address;
 use crate::wire::{arp, dhcpv4, ethernet, ipv4, udp};
+use backlog::Backlog;
 use core::net::{IpAddr, Ipv4Addr};
+use reassembly::Reassembly;
 
 crate::counters! {
     /// What an interface has seen, sent and dropped.
@@ -30,6 +34,10 @@ crate::counters! {
         device_full,
         /// Frames lost because the device had no backend.
         device_down,
+        /// Of the frames that the device had no room for, those that wait for it.
+        backlog_kept,
+        /// Of them, those that were lost because too many waited.
+        backlog_full,
         /// Frames of a length that the device does not take.
         device_length,
         /// Received frames shorter than an Ethernet header.
@@ -74,12 +82,30 @@ crate::counters! {
         ipv4_not_ours,
         /// Received packets for one address in a frame for many.
         ipv4_link_broadcast,
-        /// Received fragments: they are not put together.
+        /// Received fragments.
         ipv4_fragment,
+        /// Packets that were put together of them.
+        ipv4_reassembled,
+        /// Fragments of an impossible length or place.
+        ipv4_fragment_malformed,
+        /// Fragments that came twice.
+        ipv4_fragment_duplicate,
+        /// Fragments that overlap with others; those that followed them.
+        ipv4_fragment_overlap,
+        /// Packets whose fragments contradict each other in what they say of congestion.
+        ipv4_fragment_ecn,
+        /// Packets whose fragments left too many holes.
+        ipv4_reassembly_full,
+        /// Packets that did not become whole in time.
+        ipv4_reassembly_timeout,
+        /// Packets that made room for others before they were whole.
+        ipv4_reassembly_evicted,
         /// Received packets of a protocol that is not spoken here.
         ipv4_protocol,
         /// Packets to send, for which there was no address or no route.
         ipv4_no_route,
+        /// Packets sent in fragments.
+        ipv4_cut,
         /// Packets to send that were longer than the path takes.
         ipv4_too_long,
         /// ICMP messages with fewer than 8 bytes.
@@ -94,9 +120,9 @@ crate::counters! {
         icmp_echo,
         /// Echo requests that could not be answered: no room, no way, too long.
         icmp_echo_lost,
-        /// Unreachable messages sent.
+        /// Unreachable and time exceeded messages sent.
         icmp_refused,
-        /// Unreachable messages not sent, for the limit on their rate.
+        /// Such messages not sent, for the limit on their rate.
         icmp_limited,
         /// UDP datagrams with an impossible length.
         udp_malformed,
@@ -123,6 +149,8 @@ pub(crate) struct Interface {
     hardware: Address,
     addressing: Option<Addressing>,
     neighbours: Neighbours,
+    reassembly: Reassembly,
+    backlog: Backlog,
     refusals: Bucket,
     complaints: Bucket,
     random: Random,
@@ -140,6 +168,8 @@ impl Interface {
             hardware,
             addressing: None,
             neighbours: Neighbours::default(),
+            reassembly: Reassembly::default(),
+            backlog: Backlog::default(),
             refusals: REFUSALS,
             complaints: COMPLAINTS,
             random,
@@ -158,11 +188,14 @@ impl Interface {
         self.addressing.as_ref()
     }
 
-    /// Gives it an address, another one, or none. Neighbours are kept only where the address stays.
+    /// Gives it an address, another one, or none. Neighbours, fragments and what waits for the device are kept only where the
+    /// address stays.
     pub(crate) fn set_addressing(&mut self, addressing: Option<Addressing>) {
         let address = |addressing: &Option<Addressing>| addressing.as_ref().map(Addressing::prefix);
         if address(&self.addressing) != address(&addressing) {
             self.neighbours.clear();
+            self.reassembly.clear();
+            self.backlog.clear();
         }
         let routers = addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
         self.neighbours.set_routers(routers);
@@ -177,7 +210,8 @@ impl Interface {
         let payload = u16::try_from(message.bytes.len().saturating_add(udp::HEADER)).unwrap_or(u16::MAX);
         let identification = Some(self.identification());
         let ecn = Ecn::NotCapable;
-        let repr = ipv4::Repr { source, destination, protocol: ipv4::UDP, payload, identification, ecn };
+        let (protocol, part) = (ipv4::UDP, ipv4::Part::default());
+        let repr = ipv4::Repr { source, destination, protocol, payload, identification, part, ecn };
         let data = [Slice::Borrowed(&message.bytes)];
         let mut outlet = Outlet { interface: self, device, now };
         // What does not go out is repeated by the client, and counted below.
@@ -190,17 +224,24 @@ impl Interface {
 
     /// When [`Self::poll`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.neighbours.next_deadline()
+        [self.neighbours.next_deadline(), self.reassembly.next_deadline()].into_iter().flatten().min()
     }
 
-    /// Asks again for neighbours that have not answered.
+    /// Sends what waits for the device, gives up on fragments that did not come, and asks again for neighbours that have
+    /// not answered.
     pub(crate) fn poll(&mut self, now: Instant, device: &mut impl Device) {
+        self.backlog.flush(device, &mut self.counters);
+        while let Some(first) = self.reassembly.expired(now, &mut self.counters) {
+            if let Some(fragment) = first {
+                self.give_up(&fragment, now, device);
+            }
+        }
         let Some(sender) = self.addressing.as_ref().map(Addressing::address) else { return };
-        let (hardware, counters) = (self.hardware, &mut self.counters);
+        let Self { hardware, counters, backlog, .. } = self;
         let lost = self.neighbours.poll(now, |ask| {
-            if let Some(frame) = request(hardware, sender, ask) {
+            if let Some(frame) = request(*hardware, sender, ask) {
                 counters.arp_asked.count();
-                let _ = transmit(&mut *device, counters, &frame, &[], Offload::default());
+                let _ = backlog.send(&mut *device, counters, &frame, &[]);
             }
         });
         self.counters.neighbour_lost.add(lost as u64);
@@ -211,18 +252,13 @@ impl Interface {
         let Some(address) = self.addressing.as_ref().map(Addressing::address) else { return };
         let ask = Ask { neighbour: address.into(), at: None };
         if let Some(frame) = request(self.hardware, address, ask) {
-            let _ = self.transmit(device, &frame, &[], Offload::default());
+            self.transmit_or_keep(device, &frame);
         }
     }
 
-    fn transmit(
-        &mut self,
-        device: &mut impl Device,
-        header: &[u8],
-        payload: &[Slice<'_>],
-        offload: Offload,
-    ) -> Result<(), TransmitError> {
-        transmit(device, &mut self.counters, header, payload, offload)
+    /// Sends a frame, now or when the device has room. What becomes of it is counted.
+    fn transmit_or_keep(&mut self, device: &mut impl Device, frame: &[u8]) {
+        let _ = self.backlog.send(device, &mut self.counters, frame, &[]);
     }
 }
 

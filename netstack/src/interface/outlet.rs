@@ -1,9 +1,9 @@
 //! The way out: IP header, route, neighbour, frame.
 
-use super::{Interface, request};
+use super::{Interface, request, transmit};
 use crate::device::{Device, Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
 use crate::egress::{Ecn, Egress, Path, SendError};
-use crate::neighbours::{Ask, Lookup};
+use crate::neighbours::{Ask, HELD, Lookup};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
 use crate::wire::ethernet::Address;
@@ -26,6 +26,17 @@ pub(crate) struct Outlet<'a, D> {
     pub(crate) interface: &'a mut Interface,
     pub(crate) device: &'a mut D,
     pub(crate) now: Instant,
+}
+
+/// A packet on its way out.
+struct Packet<'a> {
+    repr: &'a ipv4::Repr,
+    /// At most 60 bytes.
+    transport: &'a [u8],
+    payload: &'a [Slice<'a>],
+    offload: Offload,
+    /// It waits where the device is full. What TCP sends does not: TCP sends it again.
+    kept: bool,
 }
 
 impl<D: Device> Egress for Outlet<'_, D> {
@@ -64,10 +75,13 @@ impl<D: Device> Egress for Outlet<'_, D> {
             payload: length,
             // TCP finds the path's MTU, so nobody is to cut its packets.
             identification: None,
+            part: ipv4::Part::default(),
             ecn,
         };
         let pseudo = Sum::pseudo_header(local, remote, ipv4::TCP, u32::from(length));
-        let (hop, station) = self.resolve(&repr, gso.is_some())?;
+        // A header's total length has 16 bits, however large a packet the device cuts.
+        let longest = if gso.is_some() { u16::MAX } else { self.mtu() };
+        let (hop, station) = self.resolve(&repr, longest)?;
         let (field, offload) = match station {
             Some(_) if self.device.capabilities().checksum => {
                 let gso = gso.map(|size| Gso { size, kind: GsoKind::TcpV4 });
@@ -82,22 +96,65 @@ impl<D: Device> Egress for Outlet<'_, D> {
         if let Some(checksum) = header.get_mut(TCP_CHECKSUM..).and_then(|rest| rest.first_chunk_mut()) {
             *checksum = field.to_be_bytes();
         }
-        self.emit(hop, station, &repr, header, payload, offload)
+        self.emit(hop, station, &Packet { repr: &repr, transport: header, payload, offload, kept: false })
     }
 
     fn packet_too_big(&mut self, _remote: IpAddr, _mtu: u16) {}
 }
 
 impl<D: Device> Outlet<'_, D> {
-    /// Sends a packet that needs nothing of the device: `transport` (at most 60 bytes), then `payload`.
+    /// Sends a packet that needs nothing of the device: `transport` (at most 60 bytes), then `payload`. One that is longer
+    /// than the link takes goes out in fragments, if it has an identification for them; one that meets a full device waits.
     pub(crate) fn send_ipv4(
         &mut self,
         repr: &ipv4::Repr,
         transport: &[u8],
         payload: &[Slice<'_>],
     ) -> Result<(), SendError> {
-        let (hop, station) = self.resolve(repr, false)?;
-        self.emit(hop, station, repr, transport, payload, Offload::default())
+        let mtu = self.mtu();
+        let cut = repr.identification.is_some();
+        let (hop, station) = self.resolve(repr, if cut { u16::MAX } else { mtu })?;
+        if repr.payload.saturating_add(20) > mtu {
+            return self.send_fragments(hop, station, repr, transport, payload);
+        }
+        self.emit(hop, station, &Packet { repr, transport, payload, offload: Offload::default(), kept: true })
+    }
+
+    /// RFC 791 section 3.2, "An Example Fragmentation Procedure".
+    fn send_fragments(
+        &mut self,
+        hop: Ipv4Addr,
+        station: Option<Address>,
+        repr: &ipv4::Repr,
+        transport: &[u8],
+        payload: &[Slice<'_>],
+    ) -> Result<(), SendError> {
+        let step = self.mtu().saturating_sub(20) & !7;
+        let pieces = repr.payload.checked_div(step).map(|pieces| usize::from(pieces).saturating_add(1));
+        let Some(pieces) = pieces.filter(|_| transport.len() <= usize::from(step)) else {
+            self.interface.counters.ipv4_too_long.count();
+            return Err(SendError::Unreachable);
+        };
+        if station.is_none() && pieces > HELD {
+            self.interface.counters.neighbour_held.count();
+            return Err(SendError::Unreachable);
+        }
+        let mut offset = 0_u16;
+        while offset < repr.payload {
+            let length = step.min(repr.payload.saturating_sub(offset));
+            let part = ipv4::Part { offset, more: length < repr.payload.saturating_sub(offset) };
+            // The first one carries the transport header.
+            let from = usize::from(offset).saturating_sub(transport.len());
+            let transport = if offset == 0 { transport } else { &[] };
+            let slices = window(payload, from, usize::from(length).saturating_sub(transport.len()));
+            let repr = ipv4::Repr { part, payload: length, ..*repr };
+            let offload = Offload::default();
+            let packet = Packet { repr: &repr, transport, payload: &slices, offload, kept: true };
+            self.emit(hop, station, &packet)?;
+            offset = offset.saturating_add(length);
+        }
+        self.interface.counters.ipv4_cut.count();
+        Ok(())
     }
 
     /// Sends a packet to every station on the link, before there is an address or a route.
@@ -107,7 +164,8 @@ impl<D: Device> Outlet<'_, D> {
         transport: &[u8],
         payload: &[Slice<'_>],
     ) -> Result<(), SendError> {
-        self.emit(repr.destination, Some(Address::BROADCAST), repr, transport, payload, Offload::default())
+        let packet = Packet { repr, transport, payload, offload: Offload::default(), kept: true };
+        self.emit(repr.destination, Some(Address::BROADCAST), &packet)
     }
 
     fn mtu(&self) -> u16 {
@@ -117,9 +175,7 @@ impl<D: Device> Outlet<'_, D> {
     }
 
     /// Who on the link the packet goes to, and its link address if it is known.
-    fn resolve(&mut self, repr: &ipv4::Repr, gso: bool) -> Result<(Ipv4Addr, Option<Address>), SendError> {
-        // A header's total length has 16 bits, however large a packet the device cuts.
-        let longest = if gso { u16::MAX } else { self.mtu() };
+    fn resolve(&mut self, repr: &ipv4::Repr, longest: u16) -> Result<(Ipv4Addr, Option<Address>), SendError> {
         if repr.payload.checked_add(20).is_none_or(|total| total > longest) {
             self.interface.counters.ipv4_too_long.count();
             return Err(SendError::Unreachable);
@@ -161,7 +217,7 @@ impl<D: Device> Outlet<'_, D> {
     fn ask(&mut self, sender: Ipv4Addr, ask: Ask) {
         if let Some(frame) = request(self.interface.hardware, sender, ask) {
             self.interface.counters.arp_asked.count();
-            let _ = self.interface.transmit(self.device, &frame, &[], Offload::default());
+            self.interface.transmit_or_keep(self.device, &frame);
         }
     }
 
@@ -170,11 +226,9 @@ impl<D: Device> Outlet<'_, D> {
         &mut self,
         hop: Ipv4Addr,
         station: Option<Address>,
-        repr: &ipv4::Repr,
-        transport: &[u8],
-        payload: &[Slice<'_>],
-        offload: Offload,
+        packet: &Packet<'_>,
     ) -> Result<(), SendError> {
+        let Packet { repr, transport, payload, offload, kept } = *packet;
         let link = ethernet::Repr {
             destination: station.unwrap_or(Address([0; 6])),
             source: self.interface.hardware,
@@ -191,7 +245,13 @@ impl<D: Device> Outlet<'_, D> {
         room.copy_from_slice(transport);
         let header = header.get(..end).unwrap_or_default();
         if station.is_some() {
-            return match self.interface.transmit(self.device, header, payload, offload) {
+            let Interface { backlog, counters, .. } = &mut *self.interface;
+            let result = if kept {
+                backlog.send(self.device, counters, header, payload)
+            } else {
+                transmit(self.device, counters, header, payload, offload)
+            };
+            return match result {
                 Ok(()) => Ok(()),
                 Err(TransmitError::Full) => Err(SendError::Full),
                 Err(TransmitError::Down | TransmitError::Length) => Err(SendError::Unreachable),
@@ -206,4 +266,20 @@ impl<D: Device> Outlet<'_, D> {
         }
         Ok(())
     }
+}
+
+/// `length` bytes of a list of slices, `from` its start on.
+fn window<'a>(slices: &[Slice<'a>], mut from: usize, mut length: usize) -> Vec<Slice<'a>> {
+    let mut window = Vec::new();
+    for slice in slices {
+        let bytes = slice.bytes();
+        let rest = bytes.get(from..).unwrap_or_default();
+        from = from.saturating_sub(bytes.len());
+        let taken = rest.get(..length).unwrap_or(rest);
+        length = length.saturating_sub(taken.len());
+        if !taken.is_empty() {
+            window.push(Slice::Borrowed(taken));
+        }
+    }
+    window
 }

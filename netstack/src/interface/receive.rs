@@ -1,8 +1,9 @@
 //! From a frame to what it carries for us. Whatever is wrong with it ends here, with a counter.
 
+use super::reassembly::Whole;
 use super::{Interface, arp_frame};
 use crate::addressing::Addressing;
-use crate::device::{Device, Offload, ReceiveChecksum};
+use crate::device::{Device, ReceiveChecksum};
 use crate::egress::{Ecn, Unreachable};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
@@ -17,6 +18,8 @@ pub(crate) enum Delivery<'a> {
     Tcp { local: IpAddr, remote: IpAddr, ecn: Ecn, segment: &'a [u8] },
     /// The network did not deliver a TCP segment of ours, whose header starts with `quoted`.
     TcpUnreachable { local: IpAddr, remote: IpAddr, quoted: &'a [u8], why: Unreachable },
+    /// A packet that has become whole, for [`Interface::receive_whole`].
+    Whole(Whole),
     /// A message to the DHCP client.
     Dhcp { source: Ipv4Addr, message: &'a [u8] },
 }
@@ -78,6 +81,17 @@ impl Interface {
         }
     }
 
+    /// Takes a packet that was put together of fragments.
+    pub(crate) fn receive_whole<'a>(
+        &mut self,
+        whole: &'a Whole,
+        now: Instant,
+        device: &mut impl Device,
+    ) -> Option<Delivery<'a>> {
+        let checksum = ReceiveChecksum::Unverified;
+        self.receive_ipv4(&whole.bytes, whole.link_broadcast, checksum, now, device)
+    }
+
     fn receive_arp(&mut self, bytes: &[u8], now: Instant, device: &mut impl Device) {
         let Ok(packet) = arp::Repr::parse(bytes) else { return self.counters.arp_malformed.count() };
         let Some(addressing) = &self.addressing else { return self.counters.arp_ignored.count() };
@@ -99,7 +113,7 @@ impl Interface {
                 if let Some(destination) = frame.first_chunk_mut() {
                     *destination = packet.sender_hardware.0;
                 }
-                let _ = self.transmit(device, &frame, &[], Offload::default());
+                self.transmit_or_keep(device, &frame);
             }
         }
         if !to_us {
@@ -115,7 +129,7 @@ impl Interface {
             };
             self.counters.arp_answered.count();
             let frame = arp_frame(packet.sender_hardware, &reply);
-            let _ = self.transmit(device, &frame, &[], Offload::default());
+            self.transmit_or_keep(device, &frame);
         }
     }
 
@@ -128,6 +142,11 @@ impl Interface {
         device: &mut impl Device,
     ) -> Option<Delivery<'a>> {
         let received = self.admit(bytes, link_broadcast, checksum)?;
+        if received.packet.is_fragment() {
+            let packet = &received.packet;
+            let whole = self.reassembly.add(packet, link_broadcast, now, &mut self.counters);
+            return whole.map(Delivery::Whole);
+        }
         match (received.packet.protocol(), received.destination) {
             (ipv4::TCP, Destination::Ours) => self.receive_tcp(&received),
             (ipv4::TCP, _) => {
@@ -144,7 +163,7 @@ impl Interface {
         }
     }
 
-    /// Drops what is malformed, impossible, a fragment, or for others.
+    /// Drops what is malformed, impossible, or for others.
     fn admit<'a>(
         &mut self,
         bytes: &'a [u8],
@@ -185,10 +204,6 @@ impl Interface {
         // RFC 1122 section 3.3.6: a frame for many must carry a packet for many.
         if destination == Destination::Ours && link_broadcast && !for_client {
             counters.ipv4_link_broadcast.count();
-            return None;
-        }
-        if packet.is_fragment() {
-            counters.ipv4_fragment.count();
             return None;
         }
         let unicast = destination == Destination::Ours && !link_broadcast;

@@ -114,23 +114,30 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// An unreachable message that this stack sends.
+/// Whether the start of a message is that of an echo request or reply, and so no error message.
+pub fn is_echo(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(&(ECHO | ECHO_REPLY)))
+}
+
+/// An error message that this stack sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// Code 2.
+    /// Destination unreachable, code 2.
     Protocol,
-    /// Code 3.
+    /// Destination unreachable, code 3.
     Port,
+    /// Time exceeded, code 1: fragments did not come in time.
+    Reassembly,
 }
 
 impl Refusal {
     /// The message's header; `quoted`, the start of the refused packet, follows it.
     pub fn emit(self, quoted: &[u8]) -> [u8; HEADER] {
         let mut header = [0; HEADER];
-        header[field::TYPE] = DESTINATION_UNREACHABLE;
-        header[field::CODE] = match self {
-            Self::Protocol => 2,
-            Self::Port => 3,
+        (header[field::TYPE], header[field::CODE]) = match self {
+            Self::Protocol => (DESTINATION_UNREACHABLE, 2),
+            Self::Port => (DESTINATION_UNREACHABLE, 3),
+            Self::Reassembly => (TIME_EXCEEDED, 1),
         };
         let checksum = Sum::new().bytes(&header).bytes(quoted).checksum();
         header[field::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());

@@ -120,6 +120,16 @@ impl<'a> Packet<'a> {
         self.word(field::FLAGS_FRAGMENT) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
     }
 
+    /// Whether it is the start or the middle of a larger packet.
+    pub fn more_fragments(&self) -> bool {
+        self.word(field::FLAGS_FRAGMENT) & MORE_FRAGMENTS != 0
+    }
+
+    /// Where in the larger packet's payload this one's begins, in bytes.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(self.word(field::FLAGS_FRAGMENT) & FRAGMENT_OFFSET).saturating_mul(8)
+    }
+
     /// What routers say of congestion on the way.
     pub fn ecn(&self) -> Ecn {
         Ecn::from_bits(self.fixed[field::TYPE_OF_SERVICE])
@@ -151,7 +161,29 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// A header to send: never with options, never a fragment.
+/// Makes a first fragment's header the whole packet's, `total` bytes long: no fragment any more, its checksum right.
+pub fn make_whole(header: &mut [u8], total: u16, ecn: Ecn) {
+    let Some(fixed) = header.first_chunk_mut::<HEADER>() else { return };
+    fixed[field::TYPE_OF_SERVICE] = (fixed[field::TYPE_OF_SERVICE] & !0b11) | ecn.bits();
+    fixed[field::TOTAL_LENGTH].copy_from_slice(&total.to_be_bytes());
+    fixed[field::FLAGS_FRAGMENT].fill(0);
+    fixed[field::CHECKSUM].fill(0);
+    let checksum = Sum::new().bytes(header).checksum();
+    if let Some(fixed) = header.first_chunk_mut::<HEADER>() {
+        fixed[field::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
+/// Which part of a larger packet's payload a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Part {
+    /// Where it begins there: a multiple of 8 bytes, at most 65,528.
+    pub offset: u16,
+    /// More of it follows.
+    pub more: bool,
+}
+
+/// A header to send: never with options.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Repr {
     /// Who sends it.
@@ -164,6 +196,8 @@ pub struct Repr {
     pub payload: u16,
     /// The identification; `None` forbids routers to cut the packet, and then it has no meaning (RFC 6864).
     pub identification: Option<u16>,
+    /// Which part of a packet it is; the default is a whole one.
+    pub part: Part,
     /// Whether routers may mark it.
     pub ecn: Ecn,
 }
@@ -175,7 +209,9 @@ impl Repr {
     /// The header's bytes with their checksum.
     pub fn emit(&self) -> [u8; HEADER] {
         let total = self.payload.saturating_add(20);
-        let fragment = if self.identification.is_none() { DONT_FRAGMENT } else { 0 };
+        let mut fragment = self.part.offset / 8;
+        fragment |= if self.identification.is_none() { DONT_FRAGMENT } else { 0 };
+        fragment |= if self.part.more { MORE_FRAGMENTS } else { 0 };
         let mut header = [0; HEADER];
         header[field::VERSION_IHL] = 0x45;
         header[field::TYPE_OF_SERVICE] = self.ecn.bits();
@@ -222,11 +258,20 @@ mod tests {
             protocol: 17,
             payload: 95,
             identification: None,
+            part: Part::default(),
             ecn: Ecn::NotCapable,
         };
         assert_eq!(repr.emit(), HEADER);
         let header = Repr { identification: Some(0x1234), ..repr }.emit();
         assert_eq!(header[4..8], [0x12, 0x34, 0, 0]);
+        let part = Part { offset: 1480, more: true };
+        let header = Repr { identification: Some(0x1234), part, ..repr }.emit();
+        assert_eq!(header[4..8], [0x12, 0x34, 0x20, 0xb9]);
+        assert_eq!(Packet::quoted(&header).unwrap().fragment_offset(), 1480);
+        assert!(Packet::quoted(&header).unwrap().more_fragments());
+        let part = Part { offset: 65_528, more: false };
+        let header = Repr { identification: Some(0x1234), part, ..repr }.emit();
+        assert_eq!(header[6..8], [0x1f, 0xff]);
         assert_eq!(Sum::new().bytes(&header).checksum(), 0);
     }
 
@@ -240,7 +285,8 @@ mod tests {
             bytes[1] = 0xb8 | bits;
             assert_eq!(Packet::quoted(&bytes).unwrap().ecn(), ecn);
             let (source, destination) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
-            let repr = Repr { source, destination, protocol: 6, payload: 0, identification: None, ecn };
+            let (protocol, part) = (6, Part::default());
+            let repr = Repr { source, destination, protocol, payload: 0, identification: None, part, ecn };
             assert_eq!(repr.emit()[1], bits);
         }
     }

@@ -125,6 +125,11 @@ impl Host {
         assert_eq!(self.receive(&frame).len(), 1);
     }
 
+    /// The same, where the device does not take the answer.
+    pub fn meet_silently(&mut self) {
+        assert_eq!(self.receive(&arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP)).len(), 0);
+    }
+
     /// A counter's value.
     pub fn counter(&self, name: &str) -> u64 {
         self.stack.counters().find(|(each, _)| *each == name).unwrap_or_else(|| panic!("no counter {name}")).1
@@ -157,6 +162,28 @@ pub fn ipv4_between(source: [u8; 4], destination: [u8; 4], protocol: u8, payload
     let [high, low] = (payload.len() as u16 + 20).to_be_bytes();
     let start = [0x45, 0, high, low, 0x12, 0x34, 0, 0, 60, protocol, 0, 0];
     summed([&start[..], &source, &destination, payload].concat())
+}
+
+/// A fragment of a packet from THEIR_IP to OUR_IP: `offset` in bytes.
+pub fn fragment(identification: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
+    let mut packet = ipv4(protocol, payload);
+    packet[4..6].copy_from_slice(&identification.to_be_bytes());
+    let field = u16::try_from(offset / 8).unwrap() | if more { 0x2000 } else { 0 };
+    packet[6..8].copy_from_slice(&field.to_be_bytes());
+    summed(packet)
+}
+
+/// Puts sent fragments together, in order: the payload of the packet.
+pub fn joined(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    for (number, frame) in frames.iter().enumerate() {
+        assert_eq!(frame[18..20], frames[0][18..20], "one identification");
+        let field = usize::from(u16::from_be_bytes([frame[20], frame[21]]));
+        assert_eq!((field & 0x1fff) * 8, whole.len());
+        assert_eq!(field & 0xe000, if number + 1 < frames.len() { 0x2000 } else { 0 });
+        whole.extend(payload(frame));
+    }
+    whole
 }
 
 /// Makes the checksum of an IPv4 header anew.

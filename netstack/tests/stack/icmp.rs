@@ -1,8 +1,11 @@
 use crate::host::{
-    ALL, Host, OUR_IP, THEIR_IP, THEIRS, echo, frame, icmp, ipv4, ipv4_between, payload, to_us, udp,
+    ALL, Host, OUR_IP, OURS, THEIR_IP, THEIRS, arp, echo, frame, icmp, ipv4, ipv4_between, payload, to_us,
+    udp,
 };
 use netstack::Duration;
+use netstack::addressing::Addressing;
 use netstack::device::TransmitError;
+use netstack::stack::Config;
 use netstack::wire::checksum::Sum;
 
 /// RFC 1122 section 3.2.2.6: the data come back whole.
@@ -28,11 +31,68 @@ fn echo_is_answered_up_to_the_mtu() {
 fn echo_that_cannot_be_answered_is_counted() {
     let mut host = Host::new();
     host.meet();
-    host.receive(&to_us(&ipv4(1, &echo(&[0; 1473]))));
-    assert_eq!((host.counter("ipv4_too_long"), host.counter("icmp_echo_lost")), (1, 1));
-    host.device.fails = Some(TransmitError::Full);
+    let far = ipv4_between([198, 51, 100, 7], OUR_IP, 1, &echo(b""));
+    let mut host = Host::with(Config::Static(Addressing::new("192.0.2.10/24".parse().unwrap(), None)));
+    host.poll();
+    host.sent();
+    assert!(host.receive(&to_us(&far)).is_empty());
+    assert_eq!((host.counter("ipv4_no_route"), host.counter("icmp_echo_lost")), (1, 1));
+    host.device.fails = Some(TransmitError::Down);
+    host.meet_silently();
     host.receive(&to_us(&ipv4(1, &echo(b""))));
-    assert_eq!((host.counter("device_full"), host.counter("icmp_echo_lost")), (1, 2));
+    assert_eq!((host.counter("device_down"), host.counter("icmp_echo_lost")), (2, 2));
+}
+
+/// What has nobody who would send it again waits for a full device, in order, and not without end.
+#[test]
+fn answers_wait_for_a_full_device() {
+    let mut host = Host::new();
+    host.meet();
+    host.device.fails = Some(TransmitError::Full);
+    assert!(host.receive(&to_us(&ipv4(1, &echo(b"first")))).is_empty());
+    assert!(host.receive(&arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP)).is_empty());
+    assert!(host.receive(&to_us(&ipv4(17, &udp(5000, 53, b"closed")))).is_empty());
+    assert_eq!(host.counter("backlog_kept"), 3);
+    assert_eq!((host.counter("icmp_echo"), host.counter("icmp_echo_lost")), (1, 0));
+    host.device.fails = None;
+    host.poll();
+    let sent = host.sent();
+    assert_eq!(payload(&sent[0])[8..], *b"first");
+    assert_eq!(sent[1], arp(THEIRS, 2, OURS, OUR_IP, THEIRS.0, THEIR_IP));
+    assert_eq!(payload(&sent[2])[..2], [3, 3]);
+    assert_eq!(sent.len(), 3);
+
+    host.device.fails = Some(TransmitError::Full);
+    host.receive(&to_us(&ipv4(1, &echo(b"second"))));
+    host.device.fails = None;
+    let sent = host.receive(&to_us(&ipv4(1, &echo(b"third"))));
+    assert_eq!((&payload(&sent[0])[8..], &payload(&sent[1])[8..]), (&b"second"[..], &b"third"[..]));
+
+    host.device.fails = Some(TransmitError::Full);
+    for _ in 0..100 {
+        host.receive(&to_us(&ipv4(1, &echo(b""))));
+    }
+    assert_eq!((host.counter("backlog_kept"), host.counter("backlog_full")), (4 + 64, 36));
+    assert_eq!(host.counter("icmp_echo_lost"), 36);
+    host.device.fails = None;
+    host.poll();
+    assert_eq!(host.sent().len(), 64);
+    // 96 KiB: 64 frames of 1,514 bytes are 96,896.
+    host.device.fails = Some(TransmitError::Full);
+    for _ in 0..70 {
+        host.receive(&to_us(&ipv4(1, &echo(&[0; 1472]))));
+    }
+    host.device.fails = None;
+    host.poll();
+    assert_eq!(host.sent().len(), 64);
+    host.device.capabilities.mtu = 9_000;
+    host.device.fails = Some(TransmitError::Full);
+    for _ in 0..70 {
+        host.receive(&to_us(&ipv4(1, &echo(&[0; 8972]))));
+    }
+    host.device.fails = None;
+    host.poll();
+    assert_eq!(host.sent().len(), 10, "of 9,014 bytes");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod any;
 mod arp;
 mod dhcp;
+mod fragments;
 mod host;
 mod icmp;
 mod ipv4;

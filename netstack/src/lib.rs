@@ -14,6 +14,7 @@ mod dhcp;
 pub mod egress;
 mod interface;
 mod neighbours;
+mod path_mtu;
 pub mod random;
 mod rate;
 pub mod service;

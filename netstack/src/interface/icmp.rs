@@ -4,7 +4,8 @@ use super::receive::Received;
 use super::{Delivery, Interface, Outlet};
 use crate::addressing::Addressing;
 use crate::device::{Device, Slice};
-use crate::egress::Ecn;
+use crate::egress::{Ecn, Unreachable};
+use crate::path_mtu;
 use crate::time::Instant;
 use crate::wire::icmpv4::{Malformed, Packet, Refusal, is_echo};
 use crate::wire::ipv4;
@@ -41,6 +42,16 @@ impl Interface {
             }
             Ok(Packet::Unreachable { why, quoted }) => match quoted_tcp(received, quoted) {
                 Some(ours) => {
+                    let why = match why {
+                        Unreachable::PacketTooBig { mtu: told } => {
+                            let Some(mtu) = path_mtu::limit(told, ours.total_length()) else {
+                                self.counters.icmp_too_big_ignored.count();
+                                return None;
+                            };
+                            Unreachable::PacketTooBig { mtu }
+                        }
+                        why => why,
+                    };
                     return Some(Delivery::TcpUnreachable {
                         local: ours.source().into(),
                         remote: ours.destination().into(),

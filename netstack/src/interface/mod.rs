@@ -14,6 +14,7 @@ use crate::device::{Device, Frame, Offload, Slice, TransmitError};
 use crate::dhcp;
 use crate::egress::Ecn;
 use crate::neighbours::{Ask, Neighbours};
+use crate::path_mtu::PathMtus;
 use crate::random::Random;
 use crate::rate::Bucket;
 use crate::time::Instant;
@@ -116,6 +117,10 @@ crate::counters! {
         icmp_ignored,
         /// ICMP errors whose quoted packet is not one of ours.
         icmp_quoted,
+        /// Reports of a packet too big that cannot be: the router would have taken it.
+        icmp_too_big_ignored,
+        /// Paths that were found to take less than was thought.
+        path_mtu_lowered,
         /// Echo requests that were answered.
         icmp_echo,
         /// Echo requests that could not be answered: no room, no way, too long.
@@ -151,6 +156,7 @@ pub(crate) struct Interface {
     neighbours: Neighbours,
     reassembly: Reassembly,
     backlog: Backlog,
+    paths: PathMtus,
     refusals: Bucket,
     complaints: Bucket,
     random: Random,
@@ -170,6 +176,7 @@ impl Interface {
             neighbours: Neighbours::default(),
             reassembly: Reassembly::default(),
             backlog: Backlog::default(),
+            paths: PathMtus::default(),
             refusals: REFUSALS,
             complaints: COMPLAINTS,
             random,
@@ -188,14 +195,15 @@ impl Interface {
         self.addressing.as_ref()
     }
 
-    /// Gives it an address, another one, or none. Neighbours, fragments and what waits for the device are kept only where the
-    /// address stays.
+    /// Gives it an address, another one, or none. Neighbours, fragments, paths and what waits for the device are kept only
+    /// where the address stays.
     pub(crate) fn set_addressing(&mut self, addressing: Option<Addressing>) {
         let address = |addressing: &Option<Addressing>| addressing.as_ref().map(Addressing::prefix);
         if address(&self.addressing) != address(&addressing) {
             self.neighbours.clear();
             self.reassembly.clear();
             self.backlog.clear();
+            self.paths.clear();
         }
         let routers = addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
         self.neighbours.set_routers(routers);

@@ -40,10 +40,12 @@ struct Packet<'a> {
 }
 
 impl<D: Device> Egress for Outlet<'_, D> {
-    fn path(&self, _remote: IpAddr) -> Path {
+    fn path(&self, remote: IpAddr) -> Path {
         let capabilities = self.device.capabilities();
         let gso = capabilities.gso_v4.filter(|_| capabilities.checksum);
-        Path { mtu: self.mtu(), gso }
+        let limit = self.interface.paths.get(remote, self.now);
+        let mtu = self.mtu();
+        Path { mtu: limit.map_or(mtu, |limit| limit.mtu.min(mtu)), gso }
     }
 
     fn fit(&self, payload: &[Slice<'_>]) -> usize {
@@ -68,13 +70,14 @@ impl<D: Device> Egress for Outlet<'_, D> {
             self.interface.counters.ipv4_too_long.count();
             return Err(SendError::Unreachable);
         };
+        let cut = self.interface.paths.get(remote, self.now).is_some_and(|limit| limit.cut);
         let repr = ipv4::Repr {
             source,
             destination,
             protocol: ipv4::TCP,
             payload: length,
-            // TCP finds the path's MTU, so nobody is to cut its packets.
-            identification: None,
+            // TCP finds the path's MTU, so nobody is to cut its packets, but on a path that takes hardly any.
+            identification: cut.then(|| self.interface.identification()),
             part: ipv4::Part::default(),
             ecn,
         };
@@ -99,7 +102,11 @@ impl<D: Device> Egress for Outlet<'_, D> {
         self.emit(hop, station, &Packet { repr: &repr, transport: header, payload, offload, kept: false })
     }
 
-    fn packet_too_big(&mut self, _remote: IpAddr, _mtu: u16) {}
+    fn packet_too_big(&mut self, remote: IpAddr, mtu: u16) {
+        if mtu < self.mtu() && self.interface.paths.lower(remote, mtu, self.now) {
+            self.interface.counters.path_mtu_lowered.count();
+        }
+    }
 }
 
 impl<D: Device> Outlet<'_, D> {

@@ -1,7 +1,7 @@
 //! A stack at 192.0.2.10/24 with its gateway 192.0.2.1, on a device that records, and frames typed by hand for it.
 
 use netstack::device::{Capabilities, Frame, Offload, ReceiveChecksum, TransmitError};
-use netstack::service::{Service, Stream};
+use netstack::service::{Chunk, Service, Stream};
 use netstack::stack::{Config, Event};
 use netstack::wire::checksum::Sum;
 use netstack::wire::ethernet::Address;
@@ -41,7 +41,10 @@ impl Device for Recorder {
     }
 }
 
-/// Takes connections at port 80 and says nothing.
+/// What [`Nobody`] says.
+pub static PAGE: [u8; 4_000] = [b'x'; 4_000];
+
+/// Takes connections at port 80 and says [`PAGE`] when it is asked anything.
 pub struct Nobody;
 
 impl Service for Nobody {
@@ -50,7 +53,10 @@ impl Service for Nobody {
         port == 80
     }
     fn accept(&mut self, _: SocketAddr, _: SocketAddr, _: &mut dyn Stream) {}
-    fn receive(&mut self, (): &mut (), bytes: &[u8], _: bool, _: &mut dyn Stream) -> usize {
+    fn receive(&mut self, (): &mut (), bytes: &[u8], _: bool, stream: &mut dyn Stream) -> usize {
+        if !bytes.is_empty() {
+            let _ = stream.send(Chunk::Static(&PAGE));
+        }
         bytes.len()
     }
     fn acknowledged(&mut self, (): &mut (), _: &mut dyn Stream) {}
@@ -208,8 +214,15 @@ pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
 
 /// A TCP segment from THEIR_IP to OUR_IP port 80 without data, its checksum made.
 pub fn tcp(flags: u8) -> Vec<u8> {
-    let mut segment = vec![0xc0, 0x00, 0, 80, 0, 0, 0x10, 0, 0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
-    let sum = Sum::pseudo_header(THEIR_IP.into(), OUR_IP.into(), 6, 20);
+    segment(flags, 0x1000, 0, b"")
+}
+
+/// The same with numbers and data.
+pub fn segment(flags: u8, sequence: u32, acknowledgment: u32, data: &[u8]) -> Vec<u8> {
+    let (sequence, acknowledgment) = (sequence.to_be_bytes(), acknowledgment.to_be_bytes());
+    let end = [0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let mut segment = [&[0xc0, 0x00, 0, 80][..], &sequence, &acknowledgment, &end, data].concat();
+    let sum = Sum::pseudo_header(THEIR_IP.into(), OUR_IP.into(), 6, segment.len() as u32);
     let checksum = sum.bytes(&segment).checksum();
     segment[16..18].copy_from_slice(&checksum.to_be_bytes());
     segment

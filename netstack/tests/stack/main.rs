@@ -9,4 +9,5 @@ mod fragments;
 mod host;
 mod icmp;
 mod ipv4;
+mod path_mtu;
 mod tcp;

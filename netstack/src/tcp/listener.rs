@@ -25,6 +25,8 @@ pub(super) struct HalfOpen {
     /// When the SYN-ACK was sent first.
     sent: Instant,
     retries: u8,
+    /// The SYN-ACK was sent again because the SYN came again.
+    answered_again: bool,
     pub(super) deadline: Instant,
 }
 
@@ -60,6 +62,7 @@ impl HalfOpen {
             clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
             sent: now,
             retries: 0,
+            answered_again: false,
             deadline: now + Duration::from_secs(1),
         }
     }
@@ -119,12 +122,20 @@ impl HalfOpen {
             return if sequence == next { Handshake::Reset } else { Handshake::Ignored };
         }
         if flags.has(Flags::SYN) {
-            if sequence == self.irs && !flags.has(Flags::ACK) {
+            if flags.has(Flags::ACK) {
+                return Handshake::Ignored;
+            }
+            self.answered_again = true;
+            if sequence == self.irs {
                 // The same SYN again, or one from a peer that has started anew with the same number.
                 self.clock.recent = segment.options.timestamps.map_or(self.clock.recent, |at| at.value);
-                return Handshake::Again;
+            } else {
+                // Section 3.10.7.4: "If an incoming segment is not acceptable, an acknowledgment should be sent in reply".
+                // A peer that has started anew with another number resets what the acknowledgment is of, and its next SYN
+                // finds the place free; silence would lock it out until the last retry.
+                context.shared.counters.tcp_syn_unexpected.count();
             }
-            return Handshake::Ignored;
+            return Handshake::Again;
         }
         if !flags.has(Flags::ACK) {
             return Handshake::Ignored;
@@ -157,8 +168,9 @@ impl HalfOpen {
         context: &Context<'_, E>,
     ) -> Core {
         let now = context.now;
-        let mut rtt = Rtt::new();
-        if self.retries == 0 {
+        let mut rtt = if self.retries == 0 { Rtt::new() } else { Rtt::after_lost_handshake() };
+        // Karn: what was sent twice measures nothing.
+        if self.retries == 0 && !self.answered_again {
             rtt.measured(now.since(self.sent));
         }
         let path = context.egress.path(context.tuple.remote);

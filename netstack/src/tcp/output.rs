@@ -251,7 +251,7 @@ where
     let limit = context.shared.limits.receive;
     let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
     let options = current_options(core, context.now);
-    let sequence = core.send.nxt.get();
+    let sequence = core.send.bare_sequence().get();
     match context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options) {
         Err(SendError::Full) => Err(SendError::Full),
         Ok(()) | Err(SendError::Unreachable) => {
@@ -372,10 +372,11 @@ fn probe_tail<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>)
     }
 }
 
-/// Ends the connection towards the peer: RFC 9293 section 3.10.5, "<SEQ=SND.NXT><CTL=RST>".
+/// Ends the connection towards the peer: RFC 9293 section 3.10.5, "<SEQ=SND.NXT><CTL=RST>"; but behind a shut window, the
+/// number that the peer expects.
 pub(super) fn reset<E: Egress + ?Sized>(core: &Core, context: &mut Context<'_, E>) {
     context.shared.counters.tcp_reset_sent.count();
-    let (sequence, ack) = (core.send.nxt.get(), core.receive.next.get());
+    let (sequence, ack) = (core.send.bare_sequence().get(), core.receive.next.get());
     // What the device has no room for is lost as on the wire; the peer will be told when it asks.
     let _ = context.reply(Flags::RST.with(Flags::ACK), sequence, ack, 0, &Options::default());
 }

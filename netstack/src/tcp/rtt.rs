@@ -3,7 +3,10 @@
 use crate::Duration;
 
 /// RFC 6298 (2.1): "the sender SHOULD set RTO <- 1 second".
-const INITIAL: u64 = 1_000_000;
+const INITIAL: u32 = 1_000_000;
+/// RFC 6298 (5.7): "If the timer expires awaiting the ACK of a SYN segment and the TCP implementation is using an RTO less
+/// than 3 seconds, the RTO MUST be re-initialized to 3 seconds when data transmission begins".
+const AFTER_LOST_HANDSHAKE: u32 = 3_000_000;
 /// Section (2.4) asks for a minimum of one second, "at this time", for the coarse clocks of 2000. Every large sender uses
 /// less; this one, as Linux does, puts the floor under the variance, so that a peer's delayed ACK stays within it.
 const VARIANCE_FLOOR: u64 = 200_000;
@@ -20,13 +23,19 @@ const PROBE_SLACK: Duration = Duration::from_millis(2);
 pub(super) struct Rtt {
     /// Smoothed; 0 before the first measurement.
     smoothed: u32,
+    /// Before the first measurement, the time-out.
     variance: u32,
     least: u32,
 }
 
 impl Rtt {
     pub(super) const fn new() -> Self {
-        Self { smoothed: 0, variance: 0, least: u32::MAX }
+        Self { smoothed: 0, variance: INITIAL, least: u32::MAX }
+    }
+
+    /// The same where the SYN-ACK's timer expired.
+    pub(super) const fn after_lost_handshake() -> Self {
+        Self { variance: AFTER_LOST_HANDSHAKE, ..Self::new() }
     }
 
     /// A measurement. Karn: none may come from a segment that was sent twice, unless timestamps tell which it was.
@@ -47,7 +56,7 @@ impl Rtt {
     /// The time-out before any backing off.
     pub(super) fn timeout(&self) -> Duration {
         if self.smoothed == 0 {
-            return Duration::from_micros(INITIAL);
+            return Duration::from_micros(u64::from(self.variance));
         }
         let variance = u64::from(self.variance).saturating_mul(4).max(VARIANCE_FLOOR);
         Duration::from_micros(u64::from(self.smoothed).saturating_add(variance).min(MAXIMUM))
@@ -90,6 +99,10 @@ mod tests {
     fn one_second_before_the_first_measurement() {
         assert_eq!(Rtt::new().timeout(), millis(1_000));
         assert_eq!(Rtt::new().backed_off(1), millis(2_000));
+        let mut late = Rtt::after_lost_handshake();
+        assert_eq!(late.timeout(), millis(3_000));
+        late.measured(millis(100));
+        assert_eq!(late.timeout(), millis(300));
     }
 
     #[test]

@@ -220,6 +220,13 @@ impl Send {
         self.window.saturating_sub(self.outstanding())
     }
 
+    /// SEG.SEQ of what has no data: SND.NXT, unless a probe went beyond the window. With a number beyond it, an ACK or a RST
+    /// would not be acceptable to the peer (RFC 9293 section 3.10.7.4), and it would lose its acknowledgment, or never learn
+    /// that the connection is over.
+    pub(super) fn bare_sequence(&self) -> SeqNum {
+        self.nxt.earlier(self.una.plus(self.window))
+    }
+
     /// Takes in what the peer reports.
     pub(super) fn acknowledge(&mut self, report: &Report<'_>, now: Instant) -> Acknowledged {
         let mut result = Acknowledged::default();

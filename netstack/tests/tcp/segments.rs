@@ -53,6 +53,80 @@ fn a_lost_syn_ack_is_sent_again_five_times() {
 }
 
 #[test]
+fn a_peer_that_starts_anew_during_the_handshake_is_not_locked_out() {
+    let mut rig = Rig::new();
+    rig.bare(syn(5_000), &[]);
+    let first = rig.one().header;
+    // It has forgotten its SYN, and tries again from the same port.
+    let again = Header { sequence: 77_000, ..syn(5_000) };
+    rig.bare(again, &[]);
+    let answer = rig.one().header;
+    assert_eq!((answer.flags, answer.acknowledgment), (SYN_ACK, 1_001));
+    assert_eq!(rig.counter("tcp_syn_unexpected"), 1);
+    // An acknowledgment of what it never sent: it resets that, and its next SYN is the first of its kind.
+    rig.bare(Header { sequence: first.acknowledgment, flags: RST, ..syn(5_000) }, &[]);
+    rig.none();
+    rig.bare(again, &[]);
+    assert_eq!(rig.one().header.acknowledgment, 77_001);
+}
+
+#[test]
+fn after_a_lost_syn_ack_data_waits_three_seconds() {
+    let mut rig = Rig::new();
+    rig.bare(syn(5_000), &[]);
+    let iss = rig.one().header.sequence;
+    rig.millis(1_010);
+    rig.one();
+    let ack = Header { sequence: 1_001, acknowledgment: iss.wrapping_add(1), flags: PSH_ACK, ..syn(5_000) };
+    rig.bare(ack, &request(100).bytes());
+    rig.one();
+    rig.millis(2_990);
+    rig.none();
+    rig.millis(20);
+    assert_eq!(rig.one().payload, &TEXT[..100]);
+}
+
+#[test]
+fn a_syn_ack_that_was_sent_twice_measures_nothing() {
+    let mut rig = Rig::new();
+    rig.bare(syn(5_000), &[]);
+    let iss = rig.one().header.sequence;
+    rig.millis(900);
+    rig.bare(syn(5_000), &[]);
+    rig.one();
+    // The acknowledgment may be of either: 900 ms, or none at all.
+    let ack = Header { sequence: 1_001, acknowledgment: iss.wrapping_add(1), flags: PSH_ACK, ..syn(5_000) };
+    rig.bare(ack, &request(100).bytes());
+    rig.one();
+    rig.millis(990);
+    rig.none();
+    rig.millis(20);
+    assert_eq!(rig.one().payload, &TEXT[..100]);
+}
+
+#[test]
+fn behind_a_shut_window_what_has_no_data_has_the_number_that_the_peer_expects() {
+    let mut rig = Rig::new();
+    let mut peer = rig.open_with(5_000, 0, &Options::default());
+    rig.ask(&mut peer, request(100));
+    rig.millis(50);
+    assert_eq!(rig.one().header.flags, ACK);
+    rig.millis(200);
+    let probe = rig.one();
+    assert_eq!((probe.header.sequence, probe.payload.len()), (peer.expected, 1));
+    // The peer has no room for the probe: RCV.NXT stays, and a window of nothing takes no other number.
+    rig.ask(&mut peer, Request { body: 100, ..request(100) });
+    rig.millis(50);
+    let answer = rig.one();
+    assert_eq!(answer.header.acknowledgment, peer.next);
+    assert_eq!((answer.header.sequence, answer.payload.len()), (peer.expected, 0));
+    rig.server.resets = true;
+    rig.ask(&mut peer, request(100));
+    let reset = rig.one().header;
+    assert_eq!((reset.flags, reset.sequence), (RST_ACK, peer.expected));
+}
+
+#[test]
 fn the_acknowledgment_rides_on_the_response() {
     let mut rig = Rig::new();
     let mut peer = rig.open(5_000);

@@ -146,7 +146,9 @@ impl Server {
             Ok(request) => self.answer(connection, &request, stream),
             Err(rejection) => {
                 self.counters.rejection(rejection);
-                self.refuse(connection, rejection.status(), stream);
+                // What is refused may be a HEAD all the same, and a response to that has no content (RFC 9110, section 9.3.2).
+                let with_content = !bytes.starts_with(b"HEAD ");
+                self.refuse(connection, rejection.status(), with_content, stream);
             }
         }
         length.or(Some(bytes.len()))
@@ -203,9 +205,15 @@ impl Server {
     }
 
     /// Sends an error, and ends the connection.
-    fn refuse(&mut self, connection: &mut State, status: Status, stream: &mut dyn Stream) {
+    fn refuse(
+        &mut self,
+        connection: &mut State,
+        status: Status,
+        with_content: bool,
+        stream: &mut dyn Stream,
+    ) {
         let response = self.error(status);
-        self.send(connection, &response, Persistence::Close, true, stream);
+        self.send(connection, &response, Persistence::Close, with_content, stream);
     }
 
     fn send(
@@ -288,7 +296,7 @@ impl Service for Server {
                 // A head of which nothing has come is an idle connection too.
                 Phase::Head if connection.searched > 0 => {
                     self.counters.http_head_timeout.count();
-                    self.refuse(connection, Status::RequestTimeout, stream);
+                    self.refuse(connection, Status::RequestTimeout, true, stream);
                 }
                 Phase::Idle | Phase::Head => {
                     self.counters.http_idle_timeout.count();

@@ -192,6 +192,26 @@ fn each_malformed_request_is_refused_and_ends_the_connection() {
 }
 
 #[test]
+fn a_head_request_that_is_refused_gets_no_content() {
+    let long = format!("HEAD /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(8_000));
+    for (request, status) in [
+        ("HEAD / HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        (&long, "414 URI Too Long"),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", "417 Expectation Failed"),
+        ("HEAD / HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
+    ] {
+        let (answer, closed) = exchange(&mut server(), request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+        // The length is that of the page which a GET would get (RFC 9110, section 8.6).
+        assert!(answer.contains("\r\nContent-Length: ") && !answer.contains("\r\nContent-Length: 0\r\n"));
+        assert!(
+            closed && answer.ends_with("\r\n\r\n") && answer.matches("\r\n\r\n").count() == 1,
+            "{answer}"
+        );
+    }
+}
+
+#[test]
 fn a_head_may_have_8192_bytes_and_a_target_8000() {
     let head = |length: usize| {
         let start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";

@@ -2,9 +2,7 @@
 
 mod arguments;
 mod console;
-mod ioctl;
 mod serve;
-mod tap;
 
 use arguments::{Arguments, SitePath, USAGE};
 use site::Site;

@@ -1,17 +1,16 @@
 //! The loop: frames, timers, and the signal that ends it.
 
 use crate::arguments::Arguments;
-use crate::tap::{Buffer, Tap};
 use netstack::stack::Event;
 use netstack::{Duration, Instant, Stack};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use site::{Config, Server, Site, WallClock};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tap::{Buffer, Tap, signals};
 
 /// Frames that are taken before timers have their turn.
 const BATCH: usize = 64;
@@ -20,7 +19,7 @@ const STOPPING: Duration = Duration::from_secs(10);
 
 /// Serves until SIGINT or SIGTERM; then ends the connections and prints what was counted.
 pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
-    let signals = signals()?;
+    let signals = signals::end()?;
     let clock = Clock::start();
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
@@ -77,14 +76,6 @@ fn wait_for(tap: &Tap, signals: &UnixStream, wait: Option<Duration>) -> io::Resu
     }
     let [_, signals] = &ready;
     Ok(!signals.revents().is_empty())
-}
-
-/// A stream that can be read once a signal has come.
-fn signals() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    signal_hook::low_level::pipe::register(SIGINT, write.try_clone()?)?;
-    signal_hook::low_level::pipe::register(SIGTERM, write)?;
-    Ok(read)
 }
 
 /// The stack's clock: microseconds since the program began.

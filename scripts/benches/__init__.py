@@ -1,0 +1,1 @@
+"""Measurements on the tap, side by side with peers."""

@@ -1,0 +1,93 @@
+"""The servers that are measured, each started in a namespace."""
+
+import os
+import shutil
+
+from rig.place import BUILD, REPOSITORY
+from .space import BenchError
+
+HALFPAGE = BUILD / "halfpage-tap"
+RELEASE = REPOSITORY / "target" / "release"
+
+NGINX = """\
+worker_processes 1;
+daemon off;
+master_process off;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log warn;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 16384; use epoll; multi_accept on; }}
+http {{
+    access_log off;
+    sendfile on;
+    sendfile_max_chunk 2m;
+    tcp_nopush on;
+    tcp_nodelay on;
+    open_file_cache max=1000 inactive=1h;
+    open_file_cache_valid 1h;
+    open_file_cache_min_uses 1;
+    keepalive_timeout 1h;
+    keepalive_requests 1000000000;
+    reset_timedout_connection on;
+    server_tokens off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{ listen 80 backlog=16384; root {site}; }}
+}}
+"""
+
+
+def nginx(space, site, folder, prefix=()):
+    """nginx at its best settings, one worker."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, site=site), encoding="utf-8")
+    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    child = space.start(*prefix, program, "-p", folder, "-c", folder / "nginx.conf")
+    wait_until(child, lambda: listens(space), "nginx")
+    return child
+
+
+def halfpage(space, site, address, tap, options=(), prefix=()):
+    """Our server on a tap, which it makes; what it prints is read up to the line that it listens."""
+    if not HALFPAGE.exists():
+        raise BenchError("build/halfpage-tap is missing: make tap")
+    words = [*prefix, HALFPAGE, "--tap", tap, "--ip", address, "--site", site, "--log", "warn", *options]
+    return listening(space.start(*words, stdout=-1, text=True), "halfpage-tap")
+
+
+def lossy_link(space, taps, options):
+    """The link with faults; its taps are made in the namespace."""
+    program = RELEASE / "lossy-link"
+    if not program.exists():
+        raise BenchError(f"{program} is missing: cargo build --release -p halfpage-bench")
+    return listening(space.start(program, *taps, *options, stdout=-1, text=True), "lossy-link")
+
+
+def listening(child, name):
+    """Reads the one line that says a program is ready."""
+    line = child.stdout.readline()
+    if not line.startswith(("listening", "ready")):
+        raise BenchError(f"{name} did not start: {line.strip()}")
+    return child
+
+
+def listens(space):
+    """Whether something listens on port 80 in a namespace."""
+    return ":0050 00000000:0000 0A" in space.run("cat", "/proc/net/tcp")
+
+
+def wait_until(child, ready, name):
+    """Waits until a server listens."""
+    import time  # pylint: disable=import-outside-toplevel
+
+    for _ in range(500):
+        if child.poll() is not None:
+            raise BenchError(f"{name} ended with status {child.returncode}")
+        if ready():
+            return
+        time.sleep(0.01)
+    raise BenchError(f"{name} does not listen")

@@ -1,0 +1,124 @@
+//! Who gets in: LISTEN, the handshake, and what happens when a table is full.
+
+use super::Tcp;
+use super::connection::{Connection, ends};
+use super::demux::Tuple;
+use super::listener::{HalfOpen, Handshake};
+use super::seq::SeqNum;
+use super::shared::Context;
+use crate::Instant;
+use crate::egress::Egress;
+use crate::service::Service;
+use crate::wire::tcp::{Flags, Segment};
+
+impl<S: Service> Tcp<S> {
+    /// A segment that belongs to no connection: LISTEN, or CLOSED.
+    #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
+    pub(super) fn listen<E: Egress + ?Sized>(
+        &mut self,
+        hash: u32,
+        tuple: Tuple,
+        segment: &Segment<'_>,
+        floor: Option<SeqNum>,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let limits = self.shared.limits;
+        let flags = segment.header.flags;
+        let listens = !self.stopping && service.listens(tuple.local_port);
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        if !listens {
+            context.shared.counters.tcp_no_connection.count();
+            context.reset_for(segment);
+            return;
+        }
+        // RFC 9293 section 3.10.7.2: "first, check for a RST ... second, check for an ACK ... third, check for a SYN".
+        if flags.has(Flags::RST) || flags.has(Flags::ACK) {
+            context.shared.counters.tcp_no_connection.count();
+            context.reset_for(segment);
+            return;
+        }
+        if !flags.has(Flags::SYN) || flags.has(Flags::FIN) {
+            context.shared.counters.tcp_not_a_syn.count();
+            return;
+        }
+        if self.connections.len() >= limits.connections {
+            // RFC 9293 has no way to say "later": a reset would say "never", silence makes the peer try again.
+            context.shared.counters.tcp_connections_full.count();
+            return;
+        }
+        let half_open = HalfOpen::new(segment, floor, &context);
+        half_open.answer(&mut context);
+        if self.half_open.len() >= limits.half_open
+            && let Some(oldest) = self.half_open.oldest()
+        {
+            self.shared.counters.tcp_half_open_evicted.count();
+            self.forget_half_open(oldest);
+        }
+        let deadline = half_open.deadline;
+        let at = self.half_open.insert(hash, tuple, half_open);
+        self.half_open_timers.arm(at, deadline);
+    }
+
+    /// A segment for a half-open connection.
+    #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
+    pub(super) fn handshake<E: Egress + ?Sized>(
+        &mut self,
+        at: u32,
+        hash: u32,
+        segment: &Segment<'_>,
+        tuple: Tuple,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        let Some(entry) = self.half_open.get_mut(at) else { return };
+        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        match entry.value.arrives(segment, &mut context) {
+            Handshake::Ignored => (),
+            Handshake::Again => entry.value.answer(&mut context),
+            Handshake::Refused => context.reset_for(segment),
+            Handshake::Reset => {
+                context.shared.counters.tcp_half_open_reset.count();
+                self.forget_half_open(at);
+            }
+            Handshake::Completed => {
+                if self.connections.len() >= context.shared.limits.connections {
+                    context.shared.counters.tcp_handshake_refused.count();
+                    context.reset_for(segment);
+                    self.forget_half_open(at);
+                    return;
+                }
+                let Some(half_open) = self.forget_half_open(at) else { return };
+                let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
+                let mut core = half_open.establish(segment, &context);
+                self.shared.counters.tcp_established.count();
+                let (peer, local) = ends(&tuple);
+                let connection = service.accept(peer, local, &mut core.handle(now, &mut self.shared));
+                let at = self.connections.insert(hash, tuple, Connection { core, service: connection });
+                // The segment that completes the handshake may carry the request already.
+                self.step(at, now, service, egress, |connection, service, context| {
+                    connection.arrives(segment, service, context)
+                });
+            }
+        }
+    }
+
+    pub(super) fn half_open_timer<E: Egress + ?Sized>(&mut self, at: u32, now: Instant, egress: &mut E) {
+        let Some(entry) = self.half_open.get_mut(at) else { return };
+        let mut context = Context { tuple: entry.tuple, now, shared: &mut self.shared, egress };
+        if entry.value.timer(&mut context) {
+            let deadline = entry.value.deadline;
+            self.half_open_timers.arm(at, deadline);
+        } else {
+            self.shared.counters.tcp_half_open_timeout.count();
+            self.forget_half_open(at);
+        }
+    }
+
+    pub(super) fn forget_half_open(&mut self, at: u32) -> Option<HalfOpen> {
+        self.half_open_timers.disarm(at);
+        self.half_open.remove(at).map(|(_, half_open)| half_open)
+    }
+}

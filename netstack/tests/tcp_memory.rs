@@ -214,25 +214,29 @@ fn an_idle_connection_takes_less_than_512_bytes() {
 }
 
 #[test]
-fn limits_for_memory_hold_within_four_times_that_memory() {
+fn limits_for_memory_hold_within_that_memory() {
     let memory = 1 << 20;
     let before = BYTES.get();
     let mut bench = Bench::new();
     bench.tcp = Tcp::with_limits([9; 32], Limits::for_memory(memory));
-    for remote in 2_000..4_000 {
+    for remote in 10_000..12_000 {
         bench.give(remote, Flags::SYN, 100, 0, &[]);
     }
-    assert_eq!(bench.tcp.lengths(), (512, 0, 0));
+    assert_eq!(bench.tcp.lengths(), (256, 0, 0));
     // Nothing of what is sent is ever acknowledged, and a hole stays in front of what comes.
-    for remote in 0..2_000 {
+    for remote in 0..4_000 {
         let (next, expected) = bench.open(remote);
+        if remote % 3 == 0 {
+            continue;
+        }
         bench.give(remote, Flags::PSH.with(Flags::ACK), next, expected, b"MUCH");
         for range in 0..20 {
             bench.give(remote, Flags::ACK, next + 104 + 10 * range, expected, b"z");
         }
+        bench.now = Instant::from_micros(bench.now.micros() + 10_000);
     }
-    assert_eq!(bench.tcp.lengths().1, 512);
+    assert!(bench.tcp.lengths().1 >= 1_000, "{:?}", bench.tcp.lengths());
     let taken = BYTES.get().wrapping_sub(before);
     println!("{taken} bytes");
-    assert!(taken < 4 * memory, "{taken} bytes");
+    assert!(taken < memory, "{taken} bytes");
 }

@@ -3,6 +3,7 @@
 use super::Tcp;
 use super::connection::{Connection, ends};
 use super::demux::Tuple;
+use super::eviction::{self, Holding};
 use super::listener::{HalfOpen, Handshake};
 use super::seq::SeqNum;
 use super::shared::Context;
@@ -35,6 +36,16 @@ impl<S: Service> Tcp<S> {
         }
         // RFC 9293 section 3.10.7.2: "first, check for a RST ... second, check for an ACK ... third, check for a SYN".
         if flags.has(Flags::RST) || flags.has(Flags::ACK) {
+            let open =
+                !flags.has(Flags::RST) && !flags.has(Flags::SYN) && context.shared.cookies_are_out(now);
+            if open {
+                if let Some(half_open) = HalfOpen::from_cookie(segment, &context) {
+                    context.shared.counters.tcp_cookie_accepted.count();
+                    self.establish(half_open, hash, segment, tuple, now, service, egress);
+                    return;
+                }
+                context.shared.counters.tcp_cookie_refused.count();
+            }
             context.shared.counters.tcp_no_connection.count();
             context.reset_for(segment);
             return;
@@ -43,19 +54,25 @@ impl<S: Service> Tcp<S> {
             context.shared.counters.tcp_not_a_syn.count();
             return;
         }
-        if self.connections.len() >= limits.connections {
+        if self.connections.len() >= limits.connections && eviction::idle(&self.connections, now).is_none() {
             // RFC 9293 has no way to say "later": a reset would say "never", silence makes the peer try again.
             context.shared.counters.tcp_connections_full.count();
             return;
         }
         let half_open = HalfOpen::new(segment, floor, &context);
-        half_open.answer(&mut context);
-        if self.half_open.len() >= limits.half_open
-            && let Some(oldest) = self.half_open.oldest()
-        {
-            self.shared.counters.tcp_half_open_evicted.count();
-            self.forget_half_open(oldest);
+        if self.half_open.len() >= limits.half_open {
+            let Some(oldest) = self.half_open.oldest().filter(|_| floor.is_some()) else {
+                context.shared.counters.tcp_cookie_sent.count();
+                context.shared.cookie_sent = Some(now);
+                half_open.answer_with_cookie(&mut context);
+                return;
+            };
+            // A cookie has no room for the number from which RFC 6191 lets a new connection start.
+            self.half_open_timers.disarm(oldest);
+            self.half_open.remove(oldest);
+            context.shared.counters.tcp_half_open_evicted.count();
         }
+        half_open.answer(&mut context);
         let deadline = half_open.deadline;
         let at = self.half_open.insert(hash, tuple, half_open);
         self.half_open_timers.arm(at, deadline);
@@ -84,25 +101,44 @@ impl<S: Service> Tcp<S> {
                 self.forget_half_open(at);
             }
             Handshake::Completed => {
-                if self.connections.len() >= context.shared.limits.connections {
-                    context.shared.counters.tcp_handshake_refused.count();
-                    context.reset_for(segment);
-                    self.forget_half_open(at);
-                    return;
-                }
                 let Some(half_open) = self.forget_half_open(at) else { return };
-                let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
-                let mut core = half_open.establish(segment, &context);
-                self.shared.counters.tcp_established.count();
-                let (peer, local) = ends(&tuple);
-                let connection = service.accept(peer, local, &mut core.handle(now, &mut self.shared));
-                let at = self.connections.insert(hash, tuple, Connection { core, service: connection });
-                // The segment that completes the handshake may carry the request already.
-                self.step(at, now, service, egress, |connection, service, context| {
-                    connection.arrives(segment, service, context)
-                });
+                self.establish(half_open, hash, segment, tuple, now, service, egress);
             }
         }
+    }
+
+    /// The handshake is complete: the peer is where it says it is, so it may take the place of one that is idle.
+    #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
+    fn establish<E: Egress + ?Sized>(
+        &mut self,
+        half_open: HalfOpen,
+        hash: u32,
+        segment: &Segment<'_>,
+        tuple: Tuple,
+        now: Instant,
+        service: &mut S,
+        egress: &mut E,
+    ) {
+        if self.connections.len() >= self.shared.limits.connections {
+            let Some(idle) = eviction::idle(&self.connections, now) else {
+                self.shared.counters.tcp_handshake_refused.count();
+                Context { tuple, now, shared: &mut self.shared, egress }.reset_for(segment);
+                return;
+            };
+            self.shared.counters.tcp_idle_evicted.count();
+            self.end(idle, now, service, egress);
+        }
+        let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
+        let mut core = half_open.establish(segment, &context);
+        self.shared.counters.tcp_established.count();
+        let (peer, local) = ends(&tuple);
+        let connection = service.accept(peer, local, &mut core.handle(now, &mut self.shared));
+        let at = self.connections.insert(hash, tuple, Connection { core, service: connection });
+        self.account(at, Holding::default());
+        // The segment that completes the handshake may carry the request already.
+        self.step(at, now, service, egress, |connection, service, context| {
+            connection.arrives(segment, service, context)
+        });
     }
 
     pub(super) fn half_open_timer<E: Egress + ?Sized>(&mut self, at: u32, now: Instant, egress: &mut E) {

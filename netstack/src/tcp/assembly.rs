@@ -14,11 +14,12 @@ const LEAST: usize = 512;
 pub(super) struct Budget {
     used: usize,
     limit: usize,
+    refused: bool,
 }
 
 impl Budget {
     pub(super) fn new(limit: usize) -> Self {
-        Self { used: 0, limit }
+        Self { used: 0, limit, refused: false }
     }
 
     /// Bytes out of order get at most half, so that a flood of them takes nothing from requests that come in pieces.
@@ -26,10 +27,16 @@ impl Budget {
         let limit = if in_order { self.limit } else { self.limit / 2 };
         let used = self.used.saturating_add(bytes);
         if used > limit {
+            self.refused = true;
             return false;
         }
         self.used = used;
         true
+    }
+
+    /// Whether bytes had no room since the last time this was asked.
+    pub(super) fn was_refused(&mut self) -> bool {
+        core::mem::take(&mut self.refused)
     }
 
     fn give(&mut self, bytes: usize) {

@@ -42,6 +42,8 @@ pub(super) struct Core {
     pub(super) reset: bool,
     /// It stands in the queue of those that met a full device.
     pub(super) waiting: bool,
+    /// When a request was last read, or data of ours acknowledged; to the second.
+    pub(super) progress: Instant,
     challenged: Option<Instant>,
 }
 
@@ -78,7 +80,7 @@ enum Verdict {
 }
 
 impl Core {
-    pub(super) fn new(agreed: Agreed, clock: Clock, send: Send, receive: Receive) -> Self {
+    pub(super) fn new(agreed: Agreed, clock: Clock, send: Send, receive: Receive, now: Instant) -> Self {
         Self {
             state: State::Established,
             agreed,
@@ -88,7 +90,16 @@ impl Core {
             deadline: None,
             reset: false,
             waiting: false,
+            progress: now,
             challenged: None,
+        }
+    }
+
+    /// A request was read, or data acknowledged. By the second, so that a busy connection moves to the end of the list of
+    /// connections no more often.
+    fn progressed(&mut self, now: Instant) {
+        if now.since(self.progress) >= Duration::from_secs(1) {
+            self.progress = now;
         }
     }
 
@@ -312,6 +323,7 @@ impl<C> Connection<C> {
             context.shared.counters.tcp_fast_recovery.count();
         }
         if done.data > 0 {
+            core.progressed(now);
             let mut stream = core.handle(now, context.shared);
             service.acknowledged(&mut self.service, &mut stream);
         }
@@ -402,6 +414,9 @@ impl<C> Connection<C> {
         let consumed = service.receive(&mut self.service, bytes, end, &mut stream).min(bytes.len());
         let core = &mut self.core;
         core.receive.next = core.receive.next.plus(u32::try_from(consumed).unwrap_or(u32::MAX));
+        if consumed > 0 {
+            core.progressed(now);
+        }
         let rest = bytes.get(consumed..).unwrap_or_default();
         if !rest.is_empty() {
             let kept = core.receive.append(rest, &mut context.shared.budget);
@@ -431,6 +446,9 @@ impl<C> Connection<C> {
             };
             let consumed = service.receive(&mut self.service, core.receive.ready(), end, &mut stream);
             core.receive.consume(consumed, &mut context.shared.budget);
+            if consumed > 0 {
+                core.progressed(context.now);
+            }
             let limits = &context.shared.limits;
             if core.receive.window_opened(limits.receive, core.peer_segment(u16::MAX)) {
                 core.receive.ack = Ack::Now;

@@ -17,8 +17,20 @@ crate::counters! {
         tcp_connections_full,
         /// An established handshake refused because the table of connections is full.
         tcp_handshake_refused,
-        /// A half-open connection that gave way to a newer one.
+        /// A half-open connection that gave way to one that opens TIME_WAIT again.
         tcp_half_open_evicted,
+        /// A SYN answered with a cookie because the half-open table is full.
+        tcp_cookie_sent,
+        /// A cookie that came back and opened a connection.
+        tcp_cookie_accepted,
+        /// An acknowledgment that might have been a cookie, and was none of ours.
+        tcp_cookie_refused,
+        /// A connection that had long made no progress, and gave way to a new one.
+        tcp_idle_evicted,
+        /// A connection reset because all together held as much as they may, and it had long made no progress.
+        tcp_stalled_evicted,
+        /// A connection reset because all together held as much as they may, and none had stalled.
+        tcp_overload_reset,
         /// A half-open connection whose peer never answered.
         tcp_half_open_timeout,
         /// A half-open connection ended by its peer or by ICMP.

@@ -15,9 +15,9 @@ pub(super) struct Tuple {
     pub(super) remote_port: u16,
 }
 
-/// A tuple's bytes, for a hash.
+/// A tuple's bytes, and up to 16 more, for a hash.
 pub(super) struct TupleBytes {
-    bytes: [u8; 36],
+    bytes: [u8; 52],
     length: usize,
 }
 
@@ -26,7 +26,7 @@ impl TupleBytes {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
         if let Some(room) = self.bytes.get_mut(self.length..end) {
             room.copy_from_slice(bytes);
@@ -37,7 +37,7 @@ impl TupleBytes {
 
 impl Tuple {
     pub(super) fn bytes(&self) -> TupleBytes {
-        let mut out = TupleBytes { bytes: [0; 36], length: 0 };
+        let mut out = TupleBytes { bytes: [0; 52], length: 0 };
         for address in [self.local, self.remote] {
             match address {
                 IpAddr::V4(address) => out.put(&address.octets()),
@@ -82,6 +82,13 @@ pub(super) struct Entry<T> {
     older: u32,
     newer: u32,
     pub(super) value: T,
+}
+
+impl<T> Entry<T> {
+    /// The one that was inserted or touched after it.
+    pub(super) fn newer(&self) -> Option<u32> {
+        (self.newer != NONE).then_some(self.newer)
+    }
 }
 
 impl<T> Table<T> {

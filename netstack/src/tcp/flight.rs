@@ -49,6 +49,8 @@ pub(super) struct Flight {
     /// The highest number delivered so far.
     highest: SeqNum,
     reordered: bool,
+    /// All scoreboards together take as much as they may: this one does not grow.
+    pub(super) confined: bool,
 }
 
 /// RACK (RFC 8985 section 5.3): of the runs known to be delivered, the one that was sent last.
@@ -86,7 +88,17 @@ impl Flight {
             latest: None,
             highest: SeqNum::new(0),
             reordered: false,
+            confined: false,
         }
+    }
+
+    /// Bytes of the heap.
+    pub(super) fn held(&self) -> usize {
+        self.runs.capacity().saturating_mul(size_of::<Run>())
+    }
+
+    fn is_full(&self) -> bool {
+        self.runs.len() >= if self.confined { KEPT } else { RUNS }
     }
 
     pub(super) fn clear(&mut self) {
@@ -122,13 +134,22 @@ impl Flight {
     /// `length` new bytes (a FIN counts) have gone out from `start`, the end of those before.
     pub(super) fn sent(&mut self, start: SeqNum, length: u32, now: Instant) {
         self.in_flight = self.in_flight.saturating_add(length);
-        let full = self.runs.len() >= RUNS;
+        let full = self.is_full();
         if let Some(last) = self.runs.back_mut()
             && last.fate == RunFate::InFlight
             && ((last.sent == now && !last.resent) || full)
         {
             last.length = last.length.saturating_add(length);
             last.sent = now;
+            return;
+        }
+        if let Some(last) = self.runs.back_mut().filter(|_| full) {
+            // What was known of it is forgotten: the timer repairs what it may have to.
+            let (fate, known) = (last.fate, last.length);
+            last.length = known.saturating_add(length);
+            (last.fate, last.sent) = (RunFate::InFlight, now);
+            self.count(fate, known, false);
+            self.count(RunFate::InFlight, known, true);
             return;
         }
         self.runs.push_back(Run { start, length, sent: now, resent: false, fate: RunFate::InFlight });
@@ -338,7 +359,7 @@ impl Flight {
 
     /// Cuts a run in two at `middle`, where there is room.
     fn split(&mut self, at: usize, middle: SeqNum) -> bool {
-        if self.runs.len() >= RUNS {
+        if self.is_full() {
             return false;
         }
         let Some(run) = self.runs.get_mut(at) else { return false };

@@ -13,13 +13,20 @@ pub(super) struct Secrets {
     sequence: siphash::Key,
     timestamps: siphash::Key,
     demux: siphash::Key,
+    cookies: siphash::Key,
     random: Random,
 }
 
 impl Secrets {
     pub(super) fn new(seed: &[u8; 32]) -> Self {
         let mut random = Random::new(seed);
-        Self { sequence: random.key(), timestamps: random.key(), demux: random.key(), random }
+        Self {
+            sequence: random.key(),
+            timestamps: random.key(),
+            demux: random.key(),
+            cookies: random.key(),
+            random,
+        }
     }
 
     /// New keys, but for the table's: its entries lie where the old one put them.
@@ -27,6 +34,7 @@ impl Secrets {
         self.random.reseed(seed);
         self.sequence = self.random.key();
         self.timestamps = self.random.key();
+        self.cookies = self.random.key();
     }
 
     /// RFC 6528 section 3: "ISN = M + F(localip, localport, remoteip, remoteport, secretkey)", M a clock that ticks
@@ -38,6 +46,15 @@ impl Secrets {
     /// RFC 7323 section 5.4: "a random offset may be added to the timestamp clock on a per-connection basis".
     pub(super) fn timestamp_offset(&self, tuple: &Tuple) -> u32 {
         half(self.timestamps.hash(tuple.bytes().as_slice()))
+    }
+
+    /// The hash of a SYN cookie: of the peer's number, of what the cookie tells, and of when it was made.
+    pub(super) fn cookie(&self, tuple: &Tuple, irs: SeqNum, told: u32, span: u64) -> u32 {
+        let mut bytes = tuple.bytes();
+        bytes.put(&irs.get().to_be_bytes());
+        bytes.put(&told.to_be_bytes());
+        bytes.put(&span.to_be_bytes());
+        half(self.cookies.hash(bytes.as_slice()))
     }
 
     pub(super) fn bucket(&self, tuple: &Tuple) -> u32 {

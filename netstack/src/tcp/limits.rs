@@ -5,9 +5,10 @@ use crate::Duration;
 /// The bound of every table, and of every wait that a peer could draw out.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections in SYN-RECEIVED; when there is one more, the oldest goes.
+    /// Connections in SYN-RECEIVED; when they are as many, a SYN is answered with a cookie.
     pub half_open: usize,
-    /// Connections past the handshake; when they are as many, a SYN is not answered.
+    /// Connections past the handshake; when there is one more, the one that has been idle longest goes, and where none is
+    /// idle a SYN is not answered.
     pub connections: usize,
     /// Connections in TIME-WAIT; when there is one more, the oldest goes.
     pub time_wait: usize,
@@ -15,6 +16,8 @@ pub struct Limits {
     pub receive: u32,
     /// Received bytes that all connections keep together, in allocated bytes. Bytes out of order get at most half.
     pub receive_all: usize,
+    /// Bytes of the heap that queues and scoreboards of all connections take together, the service's own bytes apart.
+    pub sending: usize,
     /// How long a connection stays in TIME-WAIT: twice the maximum segment lifetime (RFC 9293 section 3.4.1).
     pub time_wait_span: Duration,
     /// How long a connection whose FIN is acknowledged waits for the peer's.
@@ -33,6 +36,7 @@ impl Default for Limits {
             time_wait: 16_384,
             receive: 65_535,
             receive_all: 16 << 20,
+            sending: 32 << 20,
             time_wait_span: Duration::from_secs(60),
             fin_wait_span: Duration::from_secs(60),
             unanswered_span: Duration::from_secs(100),
@@ -45,13 +49,14 @@ impl Limits {
     /// Limits for a machine that can spare `bytes` for TCP, never above the defaults.
     pub fn for_memory(bytes: usize) -> Self {
         let default = Self::default();
-        // Nine sixteenths, one, one and two of them, by the size of each; the rest is for those that are busy.
+        // Nine sixteenths, one, one, two and three of them, by the size of each.
         let share = bytes / 16;
         Self {
             connections: (share.saturating_mul(9) / 512).clamp(64, default.connections),
             half_open: (share / 256).clamp(64, default.half_open),
             time_wait: (share / 192).clamp(64, default.time_wait),
             receive_all: share.saturating_mul(2).clamp(131_072, default.receive_all),
+            sending: share.saturating_mul(3).clamp(131_072, default.sending),
             ..default
         }
     }
@@ -65,7 +70,7 @@ mod tests {
     fn tables_for_two_and_for_ninety_mebibytes() {
         let small = Limits::for_memory(2 << 20);
         assert_eq!((small.connections, small.half_open, small.time_wait), (2_304, 512, 682));
-        assert_eq!(small.receive_all, 262_144);
+        assert_eq!((small.receive_all, small.sending), (262_144, 393_216));
         let large = Limits::for_memory(90 << 20);
         assert_eq!((large.connections, large.half_open, large.time_wait), (100_000, 1_024, 16_384));
         assert_eq!(large.receive_all, 90 << 17);

@@ -2,7 +2,8 @@
 
 use super::congestion::Congestion;
 use super::connection::{Clock, Core};
-use super::options::{Agreed, path_mss};
+use super::cookies;
+use super::options::{Agreed, path_mss, shift_for};
 use super::recv::Receive;
 use super::rtt::Rtt;
 use super::send::Send;
@@ -22,11 +23,9 @@ pub(super) struct HalfOpen {
     irs: SeqNum,
     agreed: Agreed,
     clock: Clock,
-    /// When the SYN-ACK was sent first.
-    sent: Instant,
+    /// When the SYN-ACK was sent; unknown where the SYN has come again, or a cookie back.
+    sent: Option<Instant>,
     retries: u8,
-    /// The SYN-ACK was sent again because the SYN came again.
-    answered_again: bool,
     pub(super) deadline: Instant,
 }
 
@@ -60,11 +59,45 @@ impl HalfOpen {
             irs: SeqNum::new(segment.header.sequence),
             agreed: Agreed::from_syn(tuple.remote, &segment.options, context.shared.limits.receive),
             clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
-            sent: now,
+            sent: Some(now),
             retries: 0,
-            answered_again: false,
             deadline: now + Duration::from_secs(1),
         }
+    }
+
+    /// Answers with a cookie and is forgotten.
+    pub(super) fn answer_with_cookie<E: Egress + ?Sized>(mut self, context: &mut Context<'_, E>) {
+        let (now, tuple) = (context.now, &context.tuple);
+        self.iss = cookies::make(&context.shared.secrets, tuple, self.irs, self.agreed.peer_mss, now);
+        let value = cookies::timestamp(self.clock.value(now), &self.agreed);
+        if !self.agreed.timestamps {
+            (self.agreed.scaling, self.agreed.sack, self.agreed.ecn) = (false, false, false);
+        }
+        self.answer_at(value, context);
+    }
+
+    /// The half-open connection that a cookie of ours tells of, if `segment` brings one back.
+    pub(super) fn from_cookie<E: Egress + ?Sized>(
+        segment: &Segment<'_>,
+        context: &Context<'_, E>,
+    ) -> Option<Self> {
+        let (now, tuple, secrets) = (context.now, &context.tuple, &context.shared.secrets);
+        let irs = SeqNum::new(segment.header.sequence).minus(1);
+        let iss = SeqNum::new(segment.header.acknowledgment).minus(1);
+        let peer_mss = cookies::open(secrets, tuple, irs, iss, now)?;
+        let timestamps = segment.options.timestamps;
+        let echo = timestamps.map(|timestamps| timestamps.echo);
+        let offset = secrets.timestamp_offset(tuple);
+        let recent = timestamps.map_or(0, |timestamps| timestamps.value);
+        Some(Self {
+            iss,
+            irs,
+            agreed: cookies::agreed(peer_mss, echo, shift_for(context.shared.limits.receive)),
+            clock: Clock { offset, recent, recent_at: now },
+            sent: None,
+            retries: 0,
+            deadline: now,
+        })
     }
 
     /// Whether an ICMP error that quotes `sequence` is about our SYN-ACK.
@@ -79,18 +112,22 @@ impl HalfOpen {
 
     /// Sends the SYN-ACK. Where it is lost, or the device full, the timer or the peer's next SYN calls for it again.
     pub(super) fn answer<E: Egress + ?Sized>(&self, context: &mut Context<'_, E>) {
+        self.answer_at(self.clock.value(context.now), context);
+    }
+
+    /// The same; `value` is our timestamp.
+    fn answer_at<E: Egress + ?Sized>(&self, value: u32, context: &mut Context<'_, E>) {
         let agreed = &self.agreed;
         let path = context.egress.path(context.tuple.remote);
         let options = Options {
             maximum_segment_size: Some(path_mss(context.tuple.remote, &path)),
             window_scale: agreed.scaling.then_some(agreed.receive_shift),
             sack_permitted: agreed.sack,
-            timestamps: agreed
-                .timestamps
-                .then(|| Timestamps { value: self.clock.value(context.now), echo: self.clock.recent }),
+            timestamps: agreed.timestamps.then_some(Timestamps { value, echo: self.clock.recent }),
             ..Options::default()
         };
-        let flags = Flags::SYN.with(Flags::ACK);
+        // RFC 3168 section 6.1.1: an "ECN-setup SYN-ACK packet" has ECE alone.
+        let flags = Flags::SYN.with(Flags::ACK).with_if(agreed.ecn, Flags::ECE);
         let window = Self::window(context);
         let _ = context.reply(flags, self.iss.get(), self.irs.plus(1).get(), window, &options);
     }
@@ -125,7 +162,7 @@ impl HalfOpen {
             if flags.has(Flags::ACK) {
                 return Handshake::Ignored;
             }
-            self.answered_again = true;
+            self.sent = None;
             if sequence == self.irs {
                 // The same SYN again, or one from a peer that has started anew with the same number.
                 self.clock.recent = segment.options.timestamps.map_or(self.clock.recent, |at| at.value);
@@ -170,8 +207,8 @@ impl HalfOpen {
         let now = context.now;
         let mut rtt = if self.retries == 0 { Rtt::new() } else { Rtt::after_lost_handshake() };
         // Karn: what was sent twice measures nothing.
-        if self.retries == 0 && !self.answered_again {
-            rtt.measured(now.since(self.sent));
+        if let (0, Some(sent)) = (self.retries, self.sent) {
+            rtt.measured(now.since(sent));
         }
         let path = context.egress.path(context.tuple.remote);
         let options = if self.agreed.timestamps { 12 } else { 0 };
@@ -182,6 +219,6 @@ impl HalfOpen {
         let window = u32::from(header.window) << self.agreed.send_shift;
         send.first_window(SeqNum::new(header.sequence), SeqNum::new(header.acknowledgment), window);
         let receive = Receive::new(self.irs.plus(1), u32::from(Self::window(context)));
-        Core::new(self.agreed, self.clock, send, receive)
+        Core::new(self.agreed, self.clock, send, receive, now)
     }
 }

@@ -14,13 +14,16 @@ mod admission;
 mod assembly;
 mod congestion;
 mod connection;
+mod cookies;
 mod counters;
 mod demux;
+mod eviction;
 mod flight;
 mod isn;
 mod limits;
 mod listener;
 mod options;
+mod order;
 mod output;
 mod queue;
 mod recovery;
@@ -45,6 +48,7 @@ use alloc::collections::VecDeque;
 use connection::{Connection, Core};
 use core::net::IpAddr;
 use demux::{Table, Tuple};
+use eviction::{Holders, Holding};
 use listener::HalfOpen;
 use seq::SeqNum;
 use shared::{Context, Shared};
@@ -61,6 +65,7 @@ pub struct Tcp<S: Service> {
     connections: Table<Connection<S::Connection>>,
     timers: Wheel,
     time_wait: Table<TimeWait>,
+    holders: Holders,
     /// Connections that met a full device, each once.
     waiting: VecDeque<u32>,
     stopping: bool,
@@ -81,6 +86,7 @@ impl<S: Service> Tcp<S> {
             connections: Table::new(),
             timers: Wheel::new(),
             time_wait: Table::new(),
+            holders: Holders::new(),
             waiting: VecDeque::new(),
             stopping: false,
         }
@@ -281,6 +287,10 @@ impl<S: Service> Tcp<S> {
         let Some(entry) = self.connections.get_mut(at) else { return };
         let tuple = entry.tuple;
         let connection = &mut entry.value;
+        let before = Holding::of(&connection.core);
+        if let Some(busy) = connection.core.send.busy.as_mut() {
+            busy.confine(self.shared.pool.is_full());
+        }
         let mut context = Context { tuple, now, shared: &mut self.shared, egress };
         let mut fate = step(connection, service, &mut context);
         if connection.core.reset && fate == Fate::Lives {
@@ -298,7 +308,10 @@ impl<S: Service> Tcp<S> {
             if let Some(deadline) = connection.core.next_deadline() {
                 self.timers.arm(at, deadline);
             }
+            self.account(at, before);
+            self.relieve(at, now, service, egress);
         } else {
+            self.account(at, before);
             self.finish(at, fate, now, service);
         }
     }
@@ -307,6 +320,7 @@ impl<S: Service> Tcp<S> {
     fn finish(&mut self, at: u32, fate: Fate, now: Instant, service: &mut S) {
         self.timers.disarm(at);
         let Some((tuple, mut connection)) = self.connections.remove(at) else { return };
+        self.forget(at, &connection.core);
         let core = &mut connection.core;
         if core.waiting {
             // An index is used again, and its next owner must not find itself in the queue.

@@ -25,6 +25,8 @@ pub(super) struct Agreed {
     pub(super) scaling: bool,
     pub(super) timestamps: bool,
     pub(super) sack: bool,
+    /// Both ends heed congestion marks (RFC 3168).
+    pub(super) ecn: bool,
 }
 
 /// TCP header bytes without options.
@@ -53,6 +55,7 @@ impl Agreed {
             scaling: options.window_scale.is_some(),
             timestamps: options.timestamps.is_some(),
             sack: options.sack_permitted,
+            ecn: false,
         }
     }
 }
@@ -81,7 +84,8 @@ mod tests {
                 receive_shift: 0,
                 scaling: false,
                 timestamps: false,
-                sack: false
+                sack: false,
+                ecn: false
             }
         );
         assert_eq!(Agreed::from_syn(V6, &Options::default(), 1 << 20).peer_mss, 1_220);

@@ -19,11 +19,18 @@ pub(super) struct Queue {
     /// Bytes of the first chunk that are acknowledged.
     skipped: usize,
     length: usize,
+    /// All queues together take as much as they may: this one does not grow.
+    pub(super) confined: bool,
 }
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Self { chunks: VecDeque::with_capacity(KEPT), skipped: 0, length: 0 }
+        Self { chunks: VecDeque::with_capacity(KEPT), skipped: 0, length: 0, confined: false }
+    }
+
+    /// Bytes of the heap, those of owned chunks apart.
+    pub(super) fn held(&self) -> usize {
+        self.chunks.capacity().saturating_mul(size_of::<Chunk>())
     }
 
     /// Bytes queued and not acknowledged.
@@ -32,7 +39,8 @@ impl Queue {
     }
 
     pub(super) fn room(&self) -> usize {
-        CHUNKS.saturating_sub(self.chunks.len())
+        let most = if self.confined { KEPT } else { CHUNKS };
+        most.saturating_sub(self.chunks.len())
     }
 
     pub(super) fn push(&mut self, chunk: Chunk) -> Result<(), Chunk> {

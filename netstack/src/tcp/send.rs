@@ -103,6 +103,17 @@ impl Busy {
         (self.expirations, self.since, self.duplicates, self.probed) = (0, None, 0, None);
     }
 
+    /// Bytes of the heap that it takes.
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>().saturating_add(self.queue.held()).saturating_add(self.flight.held())
+    }
+
+    /// Whether queue and scoreboard may grow.
+    pub(super) fn confine(&mut self, confined: bool) {
+        self.queue.confined = confined;
+        self.flight.confined = confined;
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         let timer = match self.timer {
             Timer::Off => None,
@@ -112,9 +123,12 @@ impl Busy {
     }
 }
 
-/// Busy states that are ready to be used again, so that a request and its response allocate nothing.
-#[derive(Debug, Default)]
+/// Busy states that are ready to be used again, so that a request and its response allocate nothing; and what all that are
+/// in use take of the heap.
+#[derive(Debug)]
 pub(super) struct Pool {
+    used: usize,
+    limit: usize,
     #[expect(clippy::vec_box, reason = "boxes move in and out; their contents do not")]
     free: Vec<Box<Busy>>,
 }
@@ -123,12 +137,31 @@ impl Pool {
     /// The most that wait here.
     const KEPT: usize = 256;
 
+    pub(super) fn new(limit: usize) -> Self {
+        Self { used: 0, limit, free: Vec::new() }
+    }
+
+    /// Whether queues and scoreboards may not grow: the last quarter is for new ones.
+    pub(super) fn is_full(&self) -> bool {
+        self.used >= self.limit.saturating_sub(self.limit / 4)
+    }
+
+    /// Whether all together take more than they may.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.used > self.limit
+    }
+
+    /// A connection that took `before` bytes takes `after` now.
+    pub(super) fn account(&mut self, before: usize, after: usize) {
+        self.used = self.used.saturating_add(after).saturating_sub(before);
+    }
+
     pub(super) fn take(&mut self) -> Box<Busy> {
         self.free.pop().unwrap_or_else(|| Box::new(Busy::new()))
     }
 
     pub(super) fn give(&mut self, mut busy: Box<Busy>) {
-        if self.free.len() < Self::KEPT {
+        if self.free.len() < Self::KEPT.min(self.limit / 8_192) {
             busy.clear();
             self.free.push(busy);
         }

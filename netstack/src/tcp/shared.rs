@@ -6,9 +6,9 @@ use super::demux::Tuple;
 use super::isn::Secrets;
 use super::limits::Limits;
 use super::send::Pool;
-use crate::Instant;
 use crate::egress::{Ecn, Egress, SendError};
 use crate::wire::tcp::{Flags, Header, Options, Segment};
+use crate::{Duration, Instant};
 use core::fmt;
 
 /// What all connections share.
@@ -18,6 +18,8 @@ pub(super) struct Shared {
     pub(super) secrets: Secrets,
     pub(super) pool: Pool,
     pub(super) budget: Budget,
+    /// When a SYN was last answered with a cookie: for some two minutes acknowledgments may bring one back.
+    pub(super) cookie_sent: Option<Instant>,
 }
 
 impl fmt::Debug for Shared {
@@ -32,9 +34,15 @@ impl Shared {
             limits,
             counters: Counters::default(),
             secrets: Secrets::new(seed),
-            pool: Pool::default(),
+            pool: Pool::new(limits.sending),
             budget: Budget::new(limits.receive_all),
+            cookie_sent: None,
         }
+    }
+
+    /// Whether an acknowledgment may bring a cookie back: one lives 134 seconds at most.
+    pub(super) fn cookies_are_out(&self, now: Instant) -> bool {
+        self.cookie_sent.is_some_and(|sent| now.since(sent) < Duration::from_secs(135))
     }
 
     /// Counts received bytes that could not be kept.

@@ -1,50 +1,9 @@
 //! What a peer can make grow, and what happens at the bound.
 
-use crate::rig::{ACK, FIN_ACK, PSH_ACK, Peer, RST, Rig, SYN, last_request, request};
+use crate::rig::{ACK, FIN_ACK, PSH_ACK, RST, Rig, last_request, request};
 use crate::server::Request;
 use netstack::tcp::Limits;
 use netstack::wire::tcp::Header;
-
-fn syn(rig: &mut Rig, port: u16) {
-    let peer = Peer { port, next: 1_000, expected: 0, window: 65_535 };
-    rig.bare(Header { acknowledgment: 0, ..peer.header(SYN) }, &[]);
-}
-
-#[test]
-fn the_oldest_half_open_connection_gives_way() {
-    let mut rig = Rig::with_limits(Limits { half_open: 100, ..Limits::default() });
-    for port in 1..=50_000 {
-        syn(&mut rig, port);
-        assert_eq!(rig.take().len(), 1);
-    }
-    assert_eq!(rig.tcp.lengths(), (100, 0, 0));
-    assert_eq!(rig.counter("tcp_half_open_evicted"), 49_900);
-    // An honest client gets through between them.
-    let mut peer = rig.open(60_000);
-    rig.ask(&mut peer, request(5));
-    assert_eq!(rig.one().payload.len(), 5);
-    rig.millis(100_000);
-    rig.take();
-    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
-}
-
-#[test]
-fn a_full_table_leaves_a_syn_unanswered_and_refuses_a_late_handshake() {
-    let mut rig = Rig::with_limits(Limits { connections: 2, ..Limits::default() });
-    let first = rig.open(5_000);
-    syn(&mut rig, 5_002);
-    let late = rig.one().header;
-    rig.open(5_001);
-    syn(&mut rig, 5_003);
-    rig.none();
-    assert_eq!(rig.counter("tcp_connections_full"), 1);
-    let peer = Peer { port: 5_002, next: 1_001, expected: late.sequence + 1, window: 65_535 };
-    rig.bare(peer.header(ACK), &[]);
-    assert_eq!(rig.one().header.flags, RST);
-    assert_eq!(rig.counter("tcp_handshake_refused"), 1);
-    rig.bare(first.header(RST), &[]);
-    rig.open(5_003);
-}
 
 #[test]
 fn seventy_thousand_connections_one_after_the_other() {

@@ -11,6 +11,7 @@
 mod budgets;
 mod client;
 mod closing;
+mod floods;
 mod network;
 mod nic;
 mod rig;

@@ -1,0 +1,100 @@
+//! Connections in the order in which they took something that all share: who has had it longest stands first.
+
+use alloc::vec::Vec;
+
+const NONE: u32 = u32::MAX;
+
+/// A list through a vector of links, by the connections' indices; each is in it once at most.
+#[derive(Debug)]
+pub(super) struct Order {
+    links: Vec<Link>,
+    first: u32,
+    last: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    before: u32,
+    after: u32,
+}
+
+/// Not in the list: no index is its own neighbour.
+const fn absent(at: u32) -> Link {
+    Link { before: at, after: at }
+}
+
+impl Order {
+    pub(super) fn new() -> Self {
+        Self { links: Vec::new(), first: NONE, last: NONE }
+    }
+
+    pub(super) fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// Puts it last, wherever it was.
+    pub(super) fn push(&mut self, at: u32) {
+        let mut known = u32::try_from(self.links.len()).unwrap_or(NONE);
+        while known <= at {
+            self.links.push(absent(known));
+            known = known.saturating_add(1);
+        }
+        self.remove(at);
+        let before = core::mem::replace(&mut self.last, at);
+        match self.links.get_mut(before as usize) {
+            Some(link) => link.after = at,
+            None => self.first = at,
+        }
+        self.set(at, Link { before, after: NONE });
+    }
+
+    pub(super) fn remove(&mut self, at: u32) {
+        let Some(Link { before, after }) = self.links.get(at as usize).copied() else { return };
+        if before == at {
+            return;
+        }
+        match self.links.get_mut(before as usize) {
+            Some(link) => link.after = after,
+            None => self.first = after,
+        }
+        match self.links.get_mut(after as usize) {
+            Some(link) => link.before = before,
+            None => self.last = before,
+        }
+        self.set(at, absent(at));
+    }
+
+    fn set(&mut self, at: u32, value: Link) {
+        if let Some(link) = self.links.get_mut(at as usize) {
+            *link = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_vector(steps in prop::collection::vec((0_u32..20, any::<bool>()), 0..200)) {
+            let (mut order, mut model) = (Order::new(), Vec::<u32>::new());
+            for (at, push) in steps {
+                model.retain(|other| *other != at);
+                if push {
+                    order.push(at);
+                    model.push(at);
+                } else {
+                    order.remove(at);
+                }
+                prop_assert_eq!(order.first(), model.first().copied());
+            }
+            for at in model {
+                prop_assert_eq!(order.first(), Some(at));
+                order.remove(at);
+            }
+            prop_assert_eq!(order.first(), None);
+        }
+    }
+}

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tap::{Buffer, Tap, signals};
 
 /// Frames that are taken before timers have their turn.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// How long open connections have to end once the program is told to.
 const STOPPING: Duration = Duration::from_secs(10);
 
@@ -29,6 +29,7 @@ pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
     let mut stop: Option<Instant> = None;
     loop {
         let mut frames = 0_usize;
+        tap.turn();
         while frames < BATCH
             && let Some((frame, checksum)) = tap.receive(&mut buffer)?
         {

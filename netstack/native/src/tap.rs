@@ -14,6 +14,9 @@ const HEADER: usize = 10;
 /// The longest frame either way: an IP packet of 65,535 bytes behind its Ethernet header.
 const FRAME: usize = 65_535 + 14;
 
+/// Frames that are sent before those that came have their turn: each calls for an acknowledgment, or half of one, and a tap
+/// keeps 1,000 packets, then drops what is sent to it.
+const BURST: usize = 256;
 /// The most runs of payload in a frame.
 const RUNS: usize = 62;
 
@@ -29,6 +32,8 @@ pub struct Tap {
     capabilities: Capabilities,
     /// A frame did not fit: wait until the tap can be written to.
     blocked: bool,
+    /// Frames that may still be sent in this turn.
+    burst: usize,
 }
 
 /// Room for one frame with its header.
@@ -59,7 +64,13 @@ impl Tap {
         let mtu = fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok();
         let mtu = mtu.and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(1500);
         let gso_v4 = offload.then_some(65_535);
-        Ok(Self { file, capabilities: Capabilities { mtu, checksum: offload, gso_v4 }, blocked: false })
+        let capabilities = Capabilities { mtu, checksum: offload, gso_v4 };
+        Ok(Self { file, capabilities, blocked: false, burst: BURST })
+    }
+
+    /// Frames that came are about to be taken: after that there is room for [`BURST`] more.
+    pub fn turn(&mut self) {
+        self.burst = BURST;
     }
 
     /// The next frame, or `None` where none waits.
@@ -94,6 +105,10 @@ impl Device for Tap {
     }
 
     fn transmit(&mut self, frame: &Frame<'_>) -> Result<(), TransmitError> {
+        let Some(burst) = self.burst.checked_sub(1) else {
+            self.blocked = true;
+            return Err(TransmitError::Full);
+        };
         let header = header(frame);
         let mut runs = [IoSlice::new(&[]); RUNS + 2];
         let payload = frame.payload.iter().map(Slice::bytes);
@@ -104,7 +119,7 @@ impl Device for Tap {
             length = length.saturating_add(bytes.len());
         }
         let runs = runs.get(..frame.payload.len().saturating_add(2)).ok_or(TransmitError::Length)?;
-        self.blocked = false;
+        (self.blocked, self.burst) = (false, burst);
         match self.file.write_vectored(runs) {
             Ok(written) if written == length => Ok(()),
             Ok(_) => Err(TransmitError::Length),
@@ -162,5 +177,21 @@ mod tests {
         assert_eq!(header(Offload { checksum, gso: None }), [1, 0, 66, 0, 0, 0, 34, 0, 16, 0]);
         let gso = Some(Gso { size: 1448, kind: GsoKind::TcpV4 });
         assert_eq!(header(Offload { checksum, gso }), [1, 1, 66, 0, 0xa8, 0x05, 34, 0, 16, 0]);
+    }
+
+    #[test]
+    fn a_burst_ends_so_that_what_came_has_its_turn() {
+        let file = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let capabilities = Capabilities { mtu: 1500, checksum: false, gso_v4: None };
+        let mut tap = Tap { file, capabilities, blocked: false, burst: BURST };
+        let frame = Frame { header: &[0; 60], payload: &[], offload: Offload::default() };
+        for _ in 0..2 {
+            for _ in 0..256 {
+                assert_eq!(tap.transmit(&frame), Ok(()));
+            }
+            assert_eq!(tap.transmit(&frame), Err(TransmitError::Full));
+            assert!(tap.blocked, "or nobody would wait for room");
+            tap.turn();
+        }
     }
 }

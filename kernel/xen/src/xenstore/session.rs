@@ -66,14 +66,24 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// The values of several nodes, in their order, for about the wait of one.
     pub fn read_all(&mut self, paths: &[&str]) -> Vec<Result<Vec<u8>, Error>> {
-        let mut values = Vec::with_capacity(paths.len());
+        let mut values: Vec<Result<Vec<u8>, Error>> = Vec::with_capacity(paths.len());
         for batch in paths.chunks(OUTSTANDING_MAX) {
             let submit = |path: &&str| {
                 check(path)?;
                 self.client.submit(MessageType::Read, 0, &[path.as_bytes(), b"\0"])
             };
             let requests: Vec<Result<RequestId, Error>> = batch.iter().map(submit).collect();
-            values.extend(requests.into_iter().map(|request| self.reply(request?)));
+            for request in requests {
+                // A store that has been silent once is not waited for again.
+                let value = match (values.last(), request) {
+                    (Some(Err(error @ (Error::TimedOut | Error::Ring(_)))), Ok(request)) => {
+                        self.client.forget(request);
+                        Err(*error)
+                    }
+                    (_, request) => request.and_then(|request| self.reply(request)),
+                };
+                values.push(value);
+            }
         }
         values
     }

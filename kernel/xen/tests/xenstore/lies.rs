@@ -204,3 +204,14 @@ proptest! {
         client.take(id);
     }
 }
+
+#[test]
+fn a_store_silent_to_several_reads_is_waited_for_once() {
+    let (mut client, store) = fresh();
+    store.borrow_mut().lies.extend([(|_| Vec::new()) as fn(u32) -> Vec<u8>; 3]);
+    assert_eq!(client.read_all(&["a", "b", "c"]), vec![Err(Error::TimedOut); 3]);
+    assert_eq!(counted(*client.client().counters()), [("store_timed_out", 1)]);
+    // None of them is still waited for.
+    store.borrow_mut().tree.insert("d".into(), b"there".to_vec());
+    assert_eq!(client.read_all(&["d"; 16]), vec![Ok(b"there".to_vec()); 16]);
+}

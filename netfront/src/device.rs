@@ -359,14 +359,15 @@ impl<P: Platform> Device<P> {
         if backend.as_ref() != self.identity.as_ref().map(|identity| &identity.backend) {
             // Unplugged, or plugged in again somewhere else.
             self.end_epoch();
-            self.phase = Phase::Absent;
             if let Some(old) = self.identity.take() {
                 store.unwatch(&format!("{}/state", old.backend)).map_err(KeyError::Store)?;
             }
-            self.identity = Identity::read(store, &self.front)?;
-            if let Some(new) = &self.identity {
+            let identity = Identity::read(store, &self.front)?;
+            if let Some(new) = &identity {
                 store.watch(&format!("{}/state", new.backend)).map_err(KeyError::Store)?;
             }
+            // Only now: a device that is known is watched.
+            self.identity = identity;
         }
         let Some(Identity { backend, .. }) = &self.identity else { return Ok(None) };
         let keys = ["state", "online"].map(|key| format!("{backend}/{key}"));
@@ -470,11 +471,13 @@ impl<P: Platform> Device<P> {
         }
     }
 
-    /// Ends every grant and channel of the epoch, if there is one.
+    /// Ends every grant and channel of the epoch, if there is one. Until the store shows another state of ours, ours is
+    /// whatever stands there: a key, or a whole connection, may have been written though its answer was lost.
     fn end_epoch(&mut self) {
         self.lied = false;
+        let phase = core::mem::replace(&mut self.phase, Phase::Absent);
         let Some(Epoch { tx, rx, .. }) = self.epoch.take() else { return };
-        if self.phase == Phase::Connected {
+        if phase == Phase::Connected {
             self.counters.disconnects.increment();
         }
         tx.end(&mut self.platform, &mut self.quarantine);

@@ -12,7 +12,7 @@ use crate::store::XenbusState;
 /// Where we are. The state key that stands in our directory is in brackets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
-    /// There is no device, or we have not begun (whatever the toolstack or a boot loader left).
+    /// There is no device, or we have not begun (whatever the toolstack, a boot loader or a failed try of ours left).
     Absent,
     /// We are ready for the backend (Initialising).
     Waiting,

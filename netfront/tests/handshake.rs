@@ -378,3 +378,47 @@ fn a_backend_that_runs_in_circles_does_not_keep_us() {
     rig.control();
     nothing_is_left(&rig.machine, &rig.device);
 }
+
+/// Each call to the store fails once, at every place; with the store well again, the device gets to its connection by
+/// the watches that it has set and its own deadline alone.
+#[test]
+fn a_refusal_leaves_no_watch_unset() {
+    for calls in 0..40 {
+        let (machine, mut store, mut device) = fresh(&[]);
+        store.refuse_after(Some(calls));
+        device.control(&mut store, NOW);
+        store.refuse_after(None);
+        let mut now = NOW;
+        while let Some(at) = device.deadline() {
+            now = at.max(now);
+            device.control(&mut store, now);
+        }
+        assert_eq!(device.phase(), Phase::Connecting, "after {calls} calls");
+        let state = format!("{}/state", SimStore::BACKEND);
+        assert!(store.watches().contains(&state), "after {calls} calls nothing tells of the backend");
+        let _backend = Backend::connect(&machine, &store);
+        assert_eq!(device.control(&mut store, now), Change::Up);
+    }
+}
+
+#[test]
+fn keys_written_without_an_answer_are_taken_back() {
+    let (machine, mut store, mut device) = fresh(&[]);
+    store.lose_answer.set(true);
+    device.control(&mut store, NOW);
+    // We do not know of it, but the backend has seen Connected.
+    assert_eq!(store.front("state").as_deref(), Some("4"));
+    store.set_back("state", "4");
+    let now = device.deadline().unwrap();
+    device.control(&mut store, now);
+    assert_eq!(store.front("state").as_deref(), Some("5"), "the backend waits for us, and we for it");
+    store.set_back("state", "5");
+    device.control(&mut store, now);
+    store.set_back("state", "6");
+    device.control(&mut store, now);
+    assert_eq!(store.front("state").as_deref(), Some("1"));
+    store.set_back("state", "2");
+    device.control(&mut store, now);
+    let _backend = Backend::connect(&machine, &store);
+    assert_eq!(device.control(&mut store, now), Change::Up);
+}

@@ -5,7 +5,7 @@ use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
 /// A store that the driver and the test share.
@@ -15,6 +15,8 @@ pub struct SimStore {
     watches: Rc<RefCell<BTreeSet<String>>>,
     /// How many more calls succeed.
     refuse_after: Rc<RefCell<Option<usize>>>,
+    /// The next write of several keys is done, and its answer is lost.
+    pub lose_answer: Rc<Cell<bool>>,
 }
 
 /// The simulated store was told to refuse.
@@ -129,7 +131,7 @@ impl Store for SimStore {
                 None => self.remove(key),
             }
         }
-        Ok(())
+        if entries.len() > 1 && self.lose_answer.take() { Err(StoreRefused) } else { Ok(()) }
     }
 
     fn watch(&mut self, path: &str) -> Result<(), StoreRefused> {

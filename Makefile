@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
-.PHONY: help run test test-full image tap mutants bench site-check
+.PHONY: help run test test-full image tap mutants bench fuzz site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,9 @@ tap: site-check ## build/halfpage-tap: the same server on a Linux tap
 
 test: ## all checks: formatting, lints, host tests, the image, the guest on Xen 4.17
 	@$(here)/scripts/test
+
+fuzz: ## fuzz targets, N executions of each or SECONDS, e.g. N=100000 SECONDS=60
+	@$(here)/scripts/rust-check && $(here)/scripts/fuzz $(if $(N),-n $(N)) $(if $(SECONDS),-t $(SECONDS))
 
 # An error of make itself, so that it is the only line.
 site-check:

@@ -1,0 +1,49 @@
+//! Fuzz targets: plain functions that take any bytes and panic where a promise is broken.
+//!
+//! - [`TARGETS`] lists them. Each turns its input into calls of one parser, or into a whole conversation
+//!   ([`choices::Choices`] gives out the bytes as choices), and checks what came of it against its own, simpler idea.
+//! - `scripts/fuzz` (`make fuzz`) runs them under libFuzzer, which looks for inputs that reach new code.
+//! - `tests/replay.rs` needs no more than stable Rust: it replays `corpora/` and `regressions/` and runs a bounded,
+//!   seeded number of mutations ([`mutation`]) of them.
+//!
+//! A target holds no state from one input to the next but caches: the same bytes always do the same.
+
+pub mod choices;
+pub mod corpus;
+pub mod lent;
+pub mod mutation;
+pub mod targets;
+
+/// A function from any bytes to no panic.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, and its folders' in `corpora/` and `regressions/`.
+    pub name: &'static str,
+    /// Longer inputs are of no use.
+    pub longest: usize,
+    /// The function.
+    pub run: fn(&[u8]),
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target { name: "arp", longest: 64, run: targets::link::arp },
+    Target { name: "checksum", longest: 512, run: targets::checksum::checksum },
+    Target { name: "cmdline", longest: 256, run: targets::cmdline::cmdline },
+    Target { name: "dhcpv4", longest: 768, run: targets::dhcpv4::message },
+    Target { name: "ethernet", longest: 64, run: targets::link::ethernet },
+    Target { name: "http_connection", longest: 4_096, run: targets::http::connection },
+    Target { name: "http_request", longest: 1_024, run: targets::http::request },
+    Target { name: "icmpv4", longest: 256, run: targets::ip::icmpv4 },
+    Target { name: "ipv4", longest: 256, run: targets::ip::ipv4 },
+    Target { name: "netif", longest: 64, run: targets::netif::netif },
+    Target { name: "pvclock", longest: 256, run: targets::pvclock::pvclock },
+    Target { name: "tar", longest: 8_192, run: targets::tar::tar },
+    Target { name: "tcp", longest: 256, run: targets::tcp::segment },
+    Target { name: "udp", longest: 256, run: targets::ip::udp },
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}

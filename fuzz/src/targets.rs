@@ -1,0 +1,12 @@
+//! The targets, by what they call.
+
+pub mod checksum;
+pub mod cmdline;
+pub mod dhcpv4;
+pub mod http;
+pub mod ip;
+pub mod link;
+pub mod netif;
+pub mod pvclock;
+pub mod tar;
+pub mod tcp;

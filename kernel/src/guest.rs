@@ -4,6 +4,7 @@ use crate::control::Control;
 use crate::events::Events;
 use crate::grants::Grants;
 use crate::nic::{self, Nic};
+use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
 use crate::status::{self, State};
 use crate::time::{self, Clock};
@@ -21,12 +22,16 @@ use netstack::wire::ethernet;
 use netstack::{Duration, Instant, Stack, stack};
 use site::{Server, WallClock};
 use xen::cmdline::Address;
+use xen::xenstore::Error;
 
 /// The frontend directory of the one interface that the guest has.
 const VIF: &str = "device/vif/0";
 
 /// Receive slots taken before timers and the store have their turn.
 const BUDGET: u32 = 64;
+
+/// How long the toolstack's request waits to be read again where the store failed.
+const CONTROL_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long open connections have to end once the guest is told to stop.
 const CONNECTIONS_END: Duration = Duration::from_secs(5);
@@ -72,6 +77,11 @@ struct Progress {
     /// "listening" was said.
     listening: bool,
     phase: Phase,
+    /// When the toolstack's request is read again: the last time the store failed.
+    control_again: Option<Instant>,
+    /// What went wrong last, so that what goes wrong for ever is said once.
+    store_error: Option<Error>,
+    poll_error: Option<Errno>,
 }
 
 /// The interface's tables, within a quarter of the memory that is free.
@@ -107,7 +117,15 @@ pub fn wall_clock(now: Instant) -> WallClock {
 impl Guest {
     /// Serves until the toolstack ends it.
     pub fn run(mut self) -> ! {
-        let mut progress = Progress { stack: None, stop: None, listening: false, phase: Phase::Absent };
+        let mut progress = Progress {
+            stack: None,
+            stop: None,
+            listening: false,
+            phase: Phase::Absent,
+            control_again: None,
+            store_error: None,
+            poll_error: None,
+        };
         status::state(&mut self.store, State::Booting);
         let now = self.clock.now();
         self.connect(now, &mut progress);
@@ -129,7 +147,7 @@ impl Guest {
             console::flush();
             // A call to the store that waited for its answer may have taken an event in.
             if !heard && !exchanged && !self.store.has_fired() {
-                self.sleep(&progress);
+                self.sleep(&mut progress);
             }
         }
     }
@@ -139,25 +157,44 @@ impl Guest {
         if self.events.take(self.store.port())
             && let Err(error) = self.store.pump()
         {
-            log::error!("xenstore: {error}");
+            progress.complain(error);
         }
         let mut keys_changed = self.device.deadline().is_some_and(|at| at <= Microseconds(now.micros()));
-        let mut heard = keys_changed;
+        let asked_again = progress.control_again.is_some_and(|at| at <= now);
+        let mut heard = keys_changed || asked_again;
+        let mut asked = asked_again;
         while let Some(watch) = self.store.fired() {
             heard = true;
             match &self.control {
-                Some(control) if control.watch() == watch => match control.request(&mut self.store) {
-                    Ok(Some(reason)) => self.begin_stop(reason, now, progress),
-                    Ok(None) => {}
-                    Err(error) => log::error!("control: {error}"),
-                },
+                Some(control) if control.watch() == watch => asked = true,
                 _ => keys_changed = true,
             }
+        }
+        if asked {
+            self.heed(now, progress);
         }
         if keys_changed {
             self.connect(now, progress);
         }
         heard
+    }
+
+    /// Reads what the toolstack asks for. No further event comes for it, so where the store fails it is read again later.
+    fn heed(&mut self, now: Instant, progress: &mut Progress) {
+        progress.control_again = None;
+        let Some(control) = &self.control else { return };
+        match control.request(&mut self.store) {
+            Ok(request) => {
+                progress.store_error = None;
+                if let Some(reason) = request {
+                    self.begin_stop(reason, now, progress);
+                }
+            }
+            Err(error) => {
+                progress.control_again = Some(now + CONTROL_AGAIN);
+                progress.complain(error);
+            }
+        }
     }
 
     /// Brings the interface's handshake on.
@@ -283,11 +320,12 @@ impl Guest {
         }
     }
 
-    fn sleep(&mut self, progress: &Progress) {
+    fn sleep(&mut self, progress: &mut Progress) {
         let device = self.device.deadline().map(|at| Instant::from_micros(at.0));
         let stack = progress.stack.as_ref().and_then(Stack::next_deadline);
         let stop = progress.stop.as_ref().map(|stop| stop.until);
-        let until = [device, stack, stop, self.watchdog.deadline()].into_iter().flatten().min();
+        let deadlines = [device, stack, stop, progress.control_again, self.watchdog.deadline()];
+        let until = deadlines.into_iter().flatten().min();
         let until = until.map(|until| self.clock.system_time_at(until));
         let store = self.store.port();
         // A port may stand in the list twice.
@@ -296,8 +334,19 @@ impl Guest {
             Some(network) => self.events.wait(&[store, console, network.transmit, network.receive], until),
             None => self.events.wait(&[store, console], until),
         };
-        if let Err(error) = result {
-            log::error!("events: {error}");
+        let error = result.err();
+        if let Some(error) = error.filter(|_| progress.poll_error != error) {
+            log::error!("events: no sleep: {error}");
+        }
+        progress.poll_error = error;
+    }
+}
+
+impl Progress {
+    /// Says what is wrong with the store, unless it was the last thing said of it.
+    fn complain(&mut self, error: Error) {
+        if self.store_error.replace(error) != Some(error) {
+            log::error!("xenstore: {error}");
         }
     }
 }

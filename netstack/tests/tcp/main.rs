@@ -12,6 +12,7 @@ mod budgets;
 mod client;
 mod closing;
 mod floods;
+mod hostile;
 mod network;
 mod nic;
 mod rig;

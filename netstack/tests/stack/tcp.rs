@@ -1,5 +1,6 @@
 use crate::host::{ALL, Host, OUR_IP, OURS, THEIR_IP, THEIRS, arp, icmp, ipv4, payload, tcp, to_us};
-use netstack::device::{Offload, PartialChecksum, ReceiveChecksum};
+use netstack::Duration;
+use netstack::device::{Offload, PartialChecksum, ReceiveChecksum, TransmitError};
 use netstack::wire::checksum::Sum;
 
 const SYN: u8 = 0x02;
@@ -95,4 +96,37 @@ fn an_unreachable_reaches_tcp() {
     foreign[15] ^= 1;
     host.receive(&to_us(&ipv4(1, &icmp(3, 2, [0; 4], &foreign))));
     assert_eq!((host.counter("tcp_unreachable"), host.counter("icmp_quoted")), (1, 1));
+}
+
+#[test]
+fn frames_that_the_device_does_not_take_are_counted_by_why() {
+    for (why, counter) in [
+        (TransmitError::Full, "device_full"),
+        (TransmitError::Down, "device_down"),
+        (TransmitError::Length, "device_length"),
+    ] {
+        let mut host = Host::new();
+        host.meet();
+        host.device.fails = Some(why);
+        assert!(host.receive(&to_us(&ipv4(6, &tcp(SYN)))).is_empty());
+        assert_eq!(host.counter(counter), 1, "{counter}");
+        host.device.fails = None;
+        // The SYN-ACK's own timer, or the queue of those that met a full device.
+        let sent = host.wait(Duration::from_millis(1_010));
+        assert_eq!(sent.iter().filter(|frame| payload(frame)[13] == SYN_ACK).count(), 1, "{counter}");
+    }
+}
+
+#[test]
+fn a_neighbour_that_did_not_answer_is_not_asked_at_once_again() {
+    let mut host = Host::new();
+    let syn = to_us(&ipv4(6, &tcp(SYN)));
+    assert_eq!(host.receive(&syn).len(), 1, "the question");
+    host.wait(Duration::from_millis(3_010));
+    assert_eq!(host.counter("arp_asked"), 3);
+    let before = host.counter("neighbour_failed");
+    assert!(host.receive(&syn).is_empty());
+    assert_eq!(host.counter("neighbour_failed"), before + 1);
+    host.wait(Duration::from_secs(3));
+    assert_eq!(host.receive(&syn), [arp(ALL, 1, OURS, OUR_IP, [0; 6], THEIR_IP)]);
 }

@@ -63,7 +63,11 @@ impl Congestion {
     }
 
     /// Section 4.6: "ssthresh = FlightSize * beta_cubic, max with 2 segments"; 4.7: fast convergence.
+    ///
+    /// Bytes in flight beyond the window are reported ones, in their place recovery has sent new ones: right after one
+    /// recovery they are up to twice what the path has carried, and a second loss must not widen the window.
     pub(super) fn lost(&mut self, in_flight: u32, mss: u32) {
+        let in_flight = in_flight.min(self.window);
         self.w_max = if self.window < self.w_max {
             // W_max * (1 + beta_cubic) / 2.
             (self.window / 20).saturating_mul(17)
@@ -163,6 +167,14 @@ mod tests {
         assert_eq!(congestion.threshold(), 70_000);
         congestion.timed_out(1_000, MSS);
         assert_eq!((congestion.threshold(), congestion.window()), (2_920, 1_460));
+    }
+
+    #[test]
+    fn what_recovery_has_sent_counts_for_no_larger_window() {
+        let mut congestion = Congestion::new(MSS, false);
+        congestion.set_window(100_000, MSS);
+        congestion.lost(190_000, MSS);
+        assert_eq!(congestion.threshold(), 70_000);
     }
 
     #[test]

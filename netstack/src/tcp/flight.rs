@@ -126,6 +126,11 @@ impl Flight {
         self.lost != 0
     }
 
+    /// Everything sent and neither acknowledged nor reported, in bytes.
+    pub(super) fn unreported(&self) -> u32 {
+        self.in_flight.saturating_add(self.lost)
+    }
+
     /// Everything sent and not acknowledged, in bytes.
     pub(super) fn size(&self) -> u32 {
         self.in_flight.saturating_add(self.sacked).saturating_add(self.lost)

@@ -16,12 +16,13 @@ pub(super) enum Phase {
     },
 }
 
-/// RFC 6937 section 3.
+/// RFC 6937 section 3, and RFC 9937, which replaces it, for its start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Reduction {
     /// RFC 6675 "RecoveryPoint": what was sent last when the loss was found.
     pub(super) point: SeqNum,
-    /// RecoverFS: bytes sent and not acknowledged at that time.
+    /// RecoverFS, as RFC 9937 counts it: bytes sent at that time and not yet known to have arrived. Those reported before
+    /// will not count as delivered either.
     in_flight: u32,
     /// `prr_delivered`.
     delivered: u32,

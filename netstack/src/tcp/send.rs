@@ -312,7 +312,8 @@ impl Send {
         busy.reorder = detected.again;
         if !matches!(busy.phase, Phase::Recovery(_)) && self.limited && advance != 0 {
             let rtt = self.rtt.smoothed().unwrap_or_default();
-            self.congestion.acknowledged(advance, report.mss, now, rtt);
+            // What was reported before it was acknowledged has had its share of the window in recovery.
+            self.congestion.acknowledged(delivered.bytes.min(advance), report.mss, now, rtt);
         }
         result
     }
@@ -359,7 +360,7 @@ impl Busy {
         congestion: &mut Congestion,
     ) {
         congestion.lost(in_flight, mss);
-        let mut reduction = Reduction::new(nxt, in_flight);
+        let mut reduction = Reduction::new(nxt, self.flight.unreported().saturating_add(delivered));
         let window = reduction.window(delivered, self.flight.pipe(), congestion.threshold(), mss);
         congestion.set_window(window, mss);
         self.phase = Phase::Recovery(reduction);

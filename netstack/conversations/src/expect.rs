@@ -15,6 +15,13 @@ pub fn compare(packet: &Packet, seen: &Seen, flow: &mut Flow, side: Side, last: 
             if header.destination != PEER && !packet.marks.iter().any(|mark| matches!(mark, Mark::To(_))) {
                 return Err(format!("it goes to {}", header.destination));
             }
+            let port = packet.marks.iter().find_map(|mark| match mark {
+                Mark::SourcePort(port) => Some(*port),
+                _ => None,
+            });
+            if segment.source != port.unwrap_or(PORT) {
+                return Err("another port".into());
+            }
             compare_tcp(tcp, segment, flow, side)
         }
         (Body::Echo { reply, id, seq, length }, Content::Ip(_, Payload::Icmp(kind, 0, word, data))) => {
@@ -62,6 +69,7 @@ fn marks(packet: &Packet, seen: &Seen) -> Result<(), String> {
         let right = match (mark, header) {
             (Mark::Station(station), _) => seen.destination == *station,
             (Mark::Source(station), _) => seen.source == *station,
+            (Mark::SourcePort(_), _) => true,
             (Mark::Tos(tos), Some(header)) => header.tos == *tos,
             (Mark::Ttl(ttl), Some(header)) => header.ttl == *ttl,
             (Mark::Id(id), Some(header)) => header.id == *id,
@@ -81,7 +89,7 @@ fn marks(packet: &Packet, seen: &Seen) -> Result<(), String> {
 }
 
 fn compare_tcp(tcp: &Tcp, segment: &Segment, flow: &mut Flow, side: Side) -> Result<(), String> {
-    if segment.source != PORT || segment.destination != flow.port {
+    if segment.destination != flow.port {
         return Err("other ports".into());
     }
     let syn = tcp.flags & segment.flags & 2 != 0;

@@ -177,9 +177,9 @@ pub fn echo_byte(at: usize) -> u8 {
     (at as u32).wrapping_mul(0x27d4_eb2f).to_be_bytes()[0]
 }
 
-/// The first 28 bytes of a segment of the host's, as a router quotes them.
+/// The first 28 bytes of a segment of the host's in a packet of 1,500, as a router quotes them.
 fn quoted(seq: i64, flow: &Flow) -> Vec<u8> {
-    let mut bytes = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 63, 6, 0, 0];
+    let mut bytes = vec![0x45, 0, 0x05, 0xdc, 0, 0, 0x40, 0, 63, 6, 0, 0];
     bytes.extend(HOST.octets());
     bytes.extend(PEER.octets());
     let sum = checksum([&bytes[..]]);

@@ -306,6 +306,7 @@ fn mark(text: &str) -> Result<Mark> {
         "data-offset" => Mark::DataOffset(number(value)?),
         "udp-length" => Mark::UdpLength(number(value)?),
         "to-port" => Mark::DestinationPort(number(value)?),
+        "from-port" => Mark::SourcePort(number(value)?),
         "from" => Mark::From(address(value)?),
         "to" => Mark::To(address(value)?),
         "station" => Mark::Station(station(value)?),

@@ -187,6 +187,8 @@ pub enum Mark {
     UdpLength(u16),
     /// The port that a TCP segment goes to.
     DestinationPort(u16),
+    /// The port that a segment of the host's comes from.
+    SourcePort(u16),
     /// The source address.
     From(Ipv4Addr),
     /// The destination address.

@@ -156,7 +156,15 @@ impl HalfOpen {
         let (flags, sequence) = (header.flags, SeqNum::new(header.sequence));
         let next = self.irs.plus(1);
         if flags.has(Flags::RST) {
-            return if sequence == next { Handshake::Reset } else { Handshake::Ignored };
+            if sequence == next {
+                return Handshake::Reset;
+            }
+            // RFC 5961 section 3.2: elsewhere in the window "TCP endpoints MUST send an acknowledgment".
+            if !Receive::new(next, u32::from(Self::window(context))).acceptable(sequence, 0) {
+                return Handshake::Ignored;
+            }
+            context.shared.counters.tcp_reset_challenged.count();
+            return Handshake::Again;
         }
         if flags.has(Flags::SYN) {
             if flags.has(Flags::ACK) {

@@ -310,7 +310,9 @@ impl Send {
             result.recovery = true;
         }
         busy.reorder = detected.again;
-        if !matches!(busy.phase, Phase::Recovery(_)) && self.limited && advance != 0 {
+        // After a time-out it is the window that holds the repair back, whether or not there is more to send after it.
+        let limited = self.limited || matches!(busy.phase, Phase::Loss { .. });
+        if !matches!(busy.phase, Phase::Recovery(_)) && limited && advance != 0 {
             let rtt = self.rtt.smoothed().unwrap_or_default();
             // What was reported before it was acknowledged has had its share of the window in recovery.
             self.congestion.acknowledged(delivered.bytes.min(advance), report.mss, now, rtt);

@@ -50,6 +50,8 @@ impl RealTime {
             let ready = stream.set_nonblocking(true).is_ok()
                 && sockopt::set_tcp_nodelay(&stream, true).is_ok()
                 && sockopt::set_socket_send_buffer_size(&stream, 4 << 20).is_ok()
+                // RFC 6093 section 4: urgent data is data.
+                && sockopt::set_socket_oobinline(&stream, true).is_ok()
                 // Acknowledgments wait for the response, as they do on a connection that has gone on for a while.
                 && sockopt::set_tcp_quickack(&stream, false).is_ok();
             assert!(ready, "the options of a socket");

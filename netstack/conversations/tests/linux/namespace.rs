@@ -58,6 +58,8 @@ pub fn configure(mtu: u16, strangers: bool, sysctls: &[(String, String)]) -> Res
     let mut batch = String::new();
     let _ = writeln!(batch, "link set lo up");
     let _ = writeln!(batch, "link set hp0 address {} mtu {mtu}", station(HOST_STATION));
+    // Segments one by one: what waits to become a larger packet is no part of a rule.
+    let _ = writeln!(batch, "link set hp0 gso_max_segs 1");
     let _ = writeln!(batch, "addr add {HOST}/24 brd + dev hp0");
     let _ = writeln!(batch, "link set hp0 up");
     let _ = writeln!(batch, "route add default via {ROUTER}");

@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod addressing;
+mod claim;
 pub mod counters;
 pub mod device;
 mod dhcp;

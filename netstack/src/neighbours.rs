@@ -175,6 +175,11 @@ impl Neighbours {
         }
     }
 
+    /// Whether frames wait for an answer.
+    pub fn holds(&self) -> bool {
+        self.held_bytes > 0
+    }
+
     /// When [`Self::poll`] has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadline

@@ -51,6 +51,7 @@ pub struct Stack<S: Service> {
     client: Option<dhcp::Client>,
     events: VecDeque<Event>,
     tcp: Tcp<S>,
+    stopping: bool,
 }
 
 impl<S: Service> Stack<S> {
@@ -71,7 +72,7 @@ impl<S: Service> Stack<S> {
         };
         let interface = Interface::new(hardware, client.is_some(), Random::new(&random.seed()));
         let tcp = Tcp::with_limits(random.seed(), limits);
-        Self { interface, random, given, client, events: VecDeque::new(), tcp }
+        Self { interface, random, given, client, events: VecDeque::new(), tcp, stopping: false }
     }
 
     /// Takes a frame from the device.
@@ -103,11 +104,19 @@ impl<S: Service> Stack<S> {
             Some(Delivery::Dhcp { source, message }) => {
                 let outcome = self.client.as_mut().and_then(|client| client.receive(source, message, now));
                 match outcome {
-                    Some(Outcome::Acquired(addressing)) => self.configure(Some(addressing), device),
-                    Some(Outcome::Lost) => self.configure(None, device),
+                    Some(Outcome::Acquired(addressing)) => {
+                        self.configure(Some(addressing), now, device, service);
+                    }
+                    Some(Outcome::Lost) => self.configure(None, now, device, service),
                     None => {}
                 }
-                self.poll_client(now, device);
+                self.poll_client(now, device, service);
+            }
+            Some(Delivery::Conflict) => {
+                if let Some(message) = self.client.as_mut().and_then(|client| client.decline(now)) {
+                    self.configure(None, now, device, service);
+                    self.interface.send_dhcp(&message, now, device);
+                }
             }
             // What has become whole is no fragment.
             Some(Delivery::Whole(_)) | None => {}
@@ -117,12 +126,13 @@ impl<S: Service> Stack<S> {
     /// Does what is due, and sends what the device had no room for before.
     pub fn poll(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
         if let Some(addressing) = self.given.take() {
-            self.configure(Some(addressing), device);
+            self.configure(Some(addressing), now, device, service);
         }
-        self.poll_client(now, device);
+        self.poll_client(now, device, service);
         self.interface.poll(now, device);
         let mut outlet = Outlet { interface: &mut self.interface, device, now };
         self.tcp.poll(now, service, &mut outlet);
+        self.release(now, device);
     }
 
     /// When to poll at the latest; `None` where only a frame can bring something to do.
@@ -144,15 +154,34 @@ impl<S: Service> Stack<S> {
         self.interface.addressing()
     }
 
-    /// Ends every connection in order: what is queued is sent, then a FIN.
+    /// The device's link to its segment is there, or is gone; say so also where it came back by itself, as after a restore.
+    ///
+    /// Connections outlast the loss of a link, as long as the address does. What was learned of the segment does not; the
+    /// address is announced again and goes on being used while DHCP asks whether it still holds.
+    pub fn link(&mut self, up: bool, now: Instant, device: &mut impl Device, service: &mut S) {
+        self.interface.link_down();
+        if up {
+            self.interface.link_up(now, device);
+        }
+        if let Some(client) = &mut self.client {
+            client.link(up, now);
+        }
+        self.poll_client(now, device, service);
+    }
+
+    /// Ends every connection in order: what is queued is sent, then a FIN. After the last one the lease is given back.
     pub fn stop(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
         let mut outlet = Outlet { interface: &mut self.interface, device, now };
         self.tcp.stop(now, service, &mut outlet);
+        self.stopping = true;
+        self.release(now, device);
     }
 
-    /// After [`Self::stop`]: whether no connection is left, TIME-WAIT apart.
+    /// After [`Self::stop`]: whether no connection is left, TIME-WAIT apart, and nothing is to be sent any more.
     pub fn is_stopped(&self) -> bool {
         self.tcp.is_empty()
+            && self.client.as_ref().is_none_or(dhcp::Client::is_stopped)
+            && self.interface.is_idle()
     }
 
     /// Mixes fresh entropy in, as after a restore.
@@ -181,23 +210,43 @@ impl<S: Service> Stack<S> {
         self.interface.counters.iter().chain(client.iter()).chain(self.tcp.counters().iter())
     }
 
+    /// Once everything is over, tells the DHCP server that the address is free.
+    fn release(&mut self, now: Instant, device: &mut impl Device) {
+        if !self.stopping || !self.tcp.is_empty() {
+            return;
+        }
+        if let Some(message) = self.client.as_mut().and_then(dhcp::Client::release) {
+            self.interface.send_dhcp(&message, now, device);
+        }
+    }
+
     /// Sends what the DHCP client has to say.
-    fn poll_client(&mut self, now: Instant, device: &mut impl Device) {
+    fn poll_client(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
         while let Some(action) = self.client.as_mut().and_then(|client| client.poll(now)) {
             match action {
                 Action::Send(message) => self.interface.send_dhcp(&message, now, device),
-                Action::Lose => self.configure(None, device),
+                Action::Lose => self.configure(None, now, device, service),
             }
         }
     }
 
-    fn configure(&mut self, addressing: Option<Addressing>, device: &mut impl Device) {
+    /// Takes a configuration, or none. Connections end where their address does.
+    fn configure(
+        &mut self,
+        addressing: Option<Addressing>,
+        now: Instant,
+        device: &mut impl Device,
+        service: &mut S,
+    ) {
         if self.interface.addressing() == addressing.as_ref() {
             return;
         }
         let event = addressing.clone().map_or(Event::AddressLost, Event::AddressAcquired);
-        self.interface.set_addressing(addressing);
-        self.interface.announce(device);
+        let address = |addressing: Option<&Addressing>| addressing.map(Addressing::address);
+        if address(self.interface.addressing()) != address(addressing.as_ref()) {
+            self.tcp.abandon(now, service);
+        }
+        self.interface.set_addressing(addressing, now, device);
         if self.events.len() >= EVENTS {
             self.events.pop_front();
         }

@@ -16,7 +16,7 @@ const SHORTEST: u32 = 10;
 const FOR_EVER: u32 = 0xffff_ffff;
 /// Below this an MTU is not believed: every host takes this much (RFC 1122 section 3.3.3).
 const SMALLEST_MTU: u16 = 576;
-/// T1 comes up to this fraction of itself sooner, so that hosts that started together drift apart.
+/// T1 and T2 come up to this fraction of their time sooner, so that hosts that started together drift apart.
 const SPREAD: u64 = 16;
 
 /// A lease.
@@ -52,6 +52,11 @@ impl Lease {
         Self { addressing, server, times: Times::new(reply, now, random) }
     }
 
+    /// Whether it has run out.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.times.is_some_and(|times| times.expire <= now)
+    }
+
     /// Half of what is left until T2.
     pub(super) fn renewal_wait(&self, now: Instant) -> Duration {
         self.wait(now, |times| times.rebind)
@@ -84,7 +89,8 @@ impl Times {
         if !(t1 < t2 && t2 < lease) || t1 == Duration::ZERO {
             (t1, t2) = (given(None, 4), given(None, 7));
         }
-        let spread = random.span(Duration::from_micros(t1.micros() / SPREAD));
-        Some(Self { renew: now + (t1 - spread), rebind: now + t2, expire: now + lease })
+        let mut sooner = |span: Duration| random.span(Duration::from_micros(span.micros() / SPREAD));
+        let (renew, rebind) = (t1 - sooner(t1), t2 - sooner(t2 - t1));
+        Some(Self { renew: now + renew, rebind: now + rebind, expire: now + lease })
     }
 }

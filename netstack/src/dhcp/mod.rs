@@ -1,6 +1,7 @@
 //! The DHCP client (RFC 2131 section 4.4): a state machine that is given messages and the time, and says what to send.
 //!
-//! There is no start delay, and the address is used from the acknowledgement on.
+//! There is no start delay, and the address is used from the acknowledgement on. After a loss of the link it goes on being
+//! used while the server is asked whether it still holds (INIT-REBOOT).
 
 mod lease;
 
@@ -34,6 +35,10 @@ crate::counters! {
         dhcp_renewed,
         /// Leases that ran out.
         dhcp_expired,
+        /// Addresses given back because another station has them.
+        dhcp_declined,
+        /// Leases given back at the end.
+        dhcp_released,
     }
 }
 
@@ -47,6 +52,8 @@ const JITTER: Duration = Duration::from_secs(1);
 const RENEWAL_WAIT: Duration = Duration::from_secs(60);
 /// Lines on the console about servers' faults: a burst, then so many a second.
 const COMPLAINTS: Bucket = Bucket::new(10, 1);
+/// After an address was declined, nothing is asked for this long (section 3.1, point 5).
+const DECLINED_WAIT: Duration = Duration::from_secs(10);
 /// The longest name that is sent: a label of RFC 1035 section 2.3.4.
 const NAME: usize = 63;
 
@@ -61,7 +68,7 @@ pub(crate) struct Client {
     pub(crate) counters: Counters,
 }
 
-/// The states of RFC 2131 figure 5, without those of a reboot.
+/// The states of RFC 2131 figure 5, and those in which nothing is asked.
 #[derive(Debug)]
 enum State {
     /// INIT: to begin at this time.
@@ -76,6 +83,12 @@ enum State {
     Renewing { exchange: Exchange, lease: Lease },
     /// REBINDING: it asks every server.
     Rebinding { exchange: Exchange, lease: Lease },
+    /// REBOOTING: the link was gone; it asks every server whether the lease still holds.
+    Rebooting { exchange: Exchange, lease: Lease },
+    /// The link is gone.
+    Unplugged(Option<Lease>),
+    /// It has given its lease back, or had none to give.
+    Stopped,
 }
 
 /// A question and its repetitions, which share a transaction id.
@@ -133,9 +146,88 @@ impl Client {
             State::Renewing { exchange, lease } => {
                 Some(lease.times.map_or(exchange.at, |times| times.rebind.min(exchange.at)))
             }
-            State::Rebinding { exchange, lease } => {
+            State::Rebinding { exchange, lease } | State::Rebooting { exchange, lease } => {
                 Some(lease.times.map_or(exchange.at, |times| times.expire.min(exchange.at)))
             }
+            State::Unplugged(lease) => lease.as_ref()?.times.map(|times| times.expire),
+            State::Stopped => None,
+        }
+    }
+
+    /// The link is there, perhaps another one than before; or it is gone.
+    pub(crate) fn link(&mut self, up: bool, now: Instant) {
+        let state = core::mem::replace(&mut self.state, State::Stopped);
+        let lease = match state {
+            State::Stopped => return,
+            State::Init { .. } | State::Selecting(_) | State::Requesting { .. } => None,
+            State::Unplugged(lease) => lease,
+            State::Bound(lease)
+            | State::Renewing { lease, .. }
+            | State::Rebinding { lease, .. }
+            | State::Rebooting { lease, .. } => Some(lease),
+        };
+        self.state = match lease {
+            lease if !up => State::Unplugged(lease),
+            Some(lease) => State::Rebooting { exchange: self.exchange(now), lease },
+            None => State::Init { at: now },
+        };
+    }
+
+    /// Another station has the address: gives the message that says so, where there is a lease, which is over now.
+    pub(crate) fn decline(&mut self, now: Instant) -> Option<Message> {
+        let lease = self.lease()?;
+        let (address, server) = (lease.addressing.address(), lease.server);
+        log::warn!("dhcp: {address} is declined: another station has it");
+        let message = self.notice(Operation::Decline, address, server);
+        self.counters.dhcp_declined.count();
+        let wait = DECLINED_WAIT + self.random.span(JITTER);
+        self.state = State::Init { at: now + wait };
+        Some(message)
+    }
+
+    /// Ends the client for good: gives the message that gives the lease back, where there is one.
+    pub(crate) fn release(&mut self) -> Option<Message> {
+        let lease = self.lease().map(|lease| (lease.addressing.address(), lease.server));
+        self.state = State::Stopped;
+        let (address, server) = lease?;
+        self.counters.dhcp_released.count();
+        Some(self.notice(Operation::Release, address, server))
+    }
+
+    /// A message that has no answer (RFC 2131 sections 4.4.4 and 4.4.6, table 5): to the server whose address it is, or to
+    /// everybody, without using what is another's.
+    fn notice(&mut self, operation: Operation, address: Ipv4Addr, server: Ipv4Addr) -> Message {
+        let (source, requested, destination) = match operation {
+            Operation::Release => (address, None, server),
+            _ => (Ipv4Addr::UNSPECIFIED, Some(address), Ipv4Addr::BROADCAST),
+        };
+        let repr = Repr {
+            operation,
+            xid: self.random.half(),
+            secs: 0,
+            client: source,
+            hardware: self.hardware,
+            requested,
+            server: Some(server),
+            name: None,
+        };
+        self.counters.dhcp_sent.count();
+        Message { source, destination, bytes: repr.emit() }
+    }
+
+    /// Whether [`Self::release`] has been called.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped)
+    }
+
+    fn lease(&self) -> Option<&Lease> {
+        match &self.state {
+            State::Bound(lease)
+            | State::Renewing { lease, .. }
+            | State::Rebinding { lease, .. }
+            | State::Rebooting { lease, .. } => Some(lease),
+            State::Unplugged(lease) => lease.as_ref(),
+            _ => None,
         }
     }
 
@@ -145,12 +237,13 @@ impl Client {
             return None;
         }
         self.advance(now);
-        if let State::Rebinding { lease, .. } = &self.state
-            && lease.times.is_some_and(|times| times.expire <= now)
-        {
+        if let Some(lease) = self.lease().filter(|lease| lease.is_over(now)) {
             log::warn!("dhcp: the lease of {} has run out", lease.addressing.address());
             self.counters.dhcp_expired.count();
-            self.state = State::Init { at: now };
+            self.state = match self.state {
+                State::Unplugged(_) => State::Unplugged(None),
+                _ => State::Init { at: now },
+            };
             return Some(Action::Lose);
         }
         let mut repr = Repr {
@@ -185,7 +278,13 @@ impl Client {
                 repr.client = lease.addressing.address();
                 (exchange, lease.rebinding_wait(now))
             }
-            State::Init { .. } | State::Bound(_) => return None,
+            // Option 50, and neither 54 nor ciaddr (section 4.3.2).
+            State::Rebooting { exchange, lease } => {
+                repr.requested = Some(lease.addressing.address());
+                let wait = exchange.backoff(&mut self.random);
+                (exchange, wait)
+            }
+            State::Init { .. } | State::Bound(_) | State::Unplugged(_) | State::Stopped => return None,
         };
         repr.xid = exchange.xid;
         repr.secs = u16::try_from(now.since(exchange.began).secs()).unwrap_or(u16::MAX);
@@ -247,11 +346,16 @@ impl Client {
                 self.counters.dhcp_bound.count();
                 Some(self.bind(server, reply, now))
             }
-            (State::Renewing { .. } | State::Rebinding { .. }, Answer::Ack) => {
+            (State::Renewing { .. } | State::Rebinding { .. } | State::Rebooting { .. }, Answer::Ack) => {
                 self.counters.dhcp_renewed.count();
                 Some(self.bind(server, reply, now))
             }
-            (State::Renewing { lease, .. } | State::Rebinding { lease, .. }, Answer::Nak) => {
+            (
+                State::Renewing { lease, .. }
+                | State::Rebinding { lease, .. }
+                | State::Rebooting { lease, .. },
+                Answer::Nak,
+            ) => {
                 log::warn!("dhcp: {server} takes {} back", lease.addressing.address());
                 self.counters.dhcp_refused.count();
                 self.state = State::Init { at: now };
@@ -273,11 +377,12 @@ impl Client {
 
     fn xid(&self) -> Option<u32> {
         match &self.state {
-            State::Init { .. } | State::Bound(_) => None,
+            State::Init { .. } | State::Bound(_) | State::Unplugged(_) | State::Stopped => None,
             State::Selecting(exchange)
             | State::Requesting { exchange, .. }
             | State::Renewing { exchange, .. }
-            | State::Rebinding { exchange, .. } => Some(exchange.xid),
+            | State::Rebinding { exchange, .. }
+            | State::Rebooting { exchange, .. } => Some(exchange.xid),
         }
     }
 
@@ -294,6 +399,10 @@ impl Client {
             }
             State::Renewing { lease, .. } if lease.times.is_some_and(|times| times.rebind <= now) => {
                 State::Rebinding { exchange: self.exchange(now), lease }
+            }
+            // Section 3.2, point 3: without an answer it may be used for as long as it was given.
+            State::Rebooting { exchange, lease } if exchange.at <= now && exchange.sent >= REQUESTS => {
+                State::Bound(lease)
             }
             other => other,
         };

@@ -10,6 +10,7 @@ pub(crate) use outlet::Outlet;
 pub(crate) use receive::Delivery;
 
 use crate::addressing::Addressing;
+use crate::claim::{Claim, Say};
 use crate::device::{Device, Frame, Offload, Slice, TransmitError};
 use crate::dhcp;
 use crate::egress::Ecn;
@@ -55,6 +56,10 @@ crate::counters! {
         arp_ignored,
         /// ARP packets from another station with our address.
         arp_conflict,
+        /// Of those, how often we answered that it is ours.
+        arp_defended,
+        /// How often the address was given up for one.
+        arp_yielded,
         /// ARP requests that were answered.
         arp_answered,
         /// ARP requests sent.
@@ -162,6 +167,8 @@ pub(crate) struct Interface {
     random: Random,
     /// There is a DHCP client.
     configuring: bool,
+    /// To the address, while there is one and the link is up.
+    claim: Option<Claim>,
     pub(crate) counters: Counters,
 }
 
@@ -181,6 +188,7 @@ impl Interface {
             complaints: COMPLAINTS,
             random,
             configuring,
+            claim: None,
             counters: Counters::default(),
         }
     }
@@ -197,17 +205,49 @@ impl Interface {
 
     /// Gives it an address, another one, or none. Neighbours, fragments, paths and what waits for the device are kept only
     /// where the address stays.
-    pub(crate) fn set_addressing(&mut self, addressing: Option<Addressing>) {
+    pub(crate) fn set_addressing(
+        &mut self,
+        addressing: Option<Addressing>,
+        now: Instant,
+        device: &mut impl Device,
+    ) {
         let address = |addressing: &Option<Addressing>| addressing.as_ref().map(Addressing::prefix);
-        if address(&self.addressing) != address(&addressing) {
-            self.neighbours.clear();
-            self.reassembly.clear();
-            self.backlog.clear();
-            self.paths.clear();
-        }
-        let routers = addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
-        self.neighbours.set_routers(routers);
+        let same = address(&self.addressing) == address(&addressing);
         self.addressing = addressing;
+        if same {
+            self.set_routers();
+        } else {
+            self.link_down();
+            self.link_up(now, device);
+        }
+    }
+
+    /// The link is gone, and what was learned of it: the next one may lead elsewhere.
+    pub(crate) fn link_down(&mut self) {
+        self.neighbours.clear();
+        self.set_routers();
+        self.reassembly.clear();
+        self.backlog.clear();
+        self.paths.clear();
+        self.claim = None;
+    }
+
+    /// There is a link: an address that is there is announced, and claimed.
+    pub(crate) fn link_up(&mut self, now: Instant, device: &mut impl Device) {
+        if self.addressing.is_some() {
+            self.say(Say::Announcement, device);
+            self.claim = Some(Claim::new(!self.configuring, now, &mut self.random));
+        }
+    }
+
+    /// Whether nothing waits to go out, for the device or for a neighbour's answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.backlog.is_empty() && !self.neighbours.holds()
+    }
+
+    fn set_routers(&mut self) {
+        let routers = self.addressing.iter().flat_map(Addressing::gateways).map(IpAddr::V4).collect();
+        self.neighbours.set_routers(routers);
     }
 
     /// Sends a DHCP client's message: to everybody from whatever address it says, to a server by its route.
@@ -232,7 +272,8 @@ impl Interface {
 
     /// When [`Self::poll`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        [self.neighbours.next_deadline(), self.reassembly.next_deadline()].into_iter().flatten().min()
+        let claim = self.claim.as_ref().and_then(Claim::next_deadline);
+        [self.neighbours.next_deadline(), self.reassembly.next_deadline(), claim].into_iter().flatten().min()
     }
 
     /// Sends what waits for the device, gives up on fragments that did not come, and asks again for neighbours that have
@@ -243,6 +284,9 @@ impl Interface {
             if let Some(fragment) = first {
                 self.give_up(&fragment, now, device);
             }
+        }
+        while let Some(say) = self.claim.as_mut().and_then(|claim| claim.poll(now, &mut self.random)) {
+            self.say(say, device);
         }
         let Some(sender) = self.addressing.as_ref().map(Addressing::address) else { return };
         let Self { hardware, counters, backlog, .. } = self;
@@ -255,11 +299,16 @@ impl Interface {
         self.counters.neighbour_lost.add(lost as u64);
     }
 
-    /// Tells the segment our address (RFC 5227 section 3): caches that knew another station for it are corrected.
-    pub(crate) fn announce(&mut self, device: &mut impl Device) {
+    /// Asks the segment for our address, or tells it (RFC 5227 section 2.3): caches that knew another station for it are
+    /// corrected.
+    fn say(&mut self, say: Say, device: &mut impl Device) {
         let Some(address) = self.addressing.as_ref().map(Addressing::address) else { return };
+        let sender = match say {
+            Say::Probe => Ipv4Addr::UNSPECIFIED,
+            Say::Announcement => address,
+        };
         let ask = Ask { neighbour: address.into(), at: None };
-        if let Some(frame) = request(self.hardware, address, ask) {
+        if let Some(frame) = request(self.hardware, sender, ask) {
             self.transmit_or_keep(device, &frame);
         }
     }

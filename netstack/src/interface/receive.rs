@@ -3,6 +3,7 @@
 use super::reassembly::Whole;
 use super::{Interface, arp_frame};
 use crate::addressing::Addressing;
+use crate::claim::{Say, Verdict};
 use crate::device::{Device, ReceiveChecksum};
 use crate::egress::{Ecn, Unreachable};
 use crate::time::Instant;
@@ -20,6 +21,8 @@ pub(crate) enum Delivery<'a> {
     TcpUnreachable { local: IpAddr, remote: IpAddr, quoted: &'a [u8], why: Unreachable },
     /// A packet that has become whole, for [`Interface::receive_whole`].
     Whole(Whole),
+    /// Another station has our address, and it is not to be defended.
+    Conflict,
     /// A message to the DHCP client.
     Dhcp { source: Ipv4Addr, message: &'a [u8] },
 }
@@ -70,10 +73,7 @@ impl Interface {
         }
         match header.ethertype {
             ethernet::IPV4 => self.receive_ipv4(payload, broadcast, checksum, now, device),
-            ethernet::ARP => {
-                self.receive_arp(payload, now, device);
-                None
-            }
+            ethernet::ARP => self.receive_arp(payload, now, device),
             _ => {
                 self.counters.ethernet_type.count();
                 None
@@ -92,19 +92,55 @@ impl Interface {
         self.receive_ipv4(&whole.bytes, whole.link_broadcast, checksum, now, device)
     }
 
-    fn receive_arp(&mut self, bytes: &[u8], now: Instant, device: &mut impl Device) {
-        let Ok(packet) = arp::Repr::parse(bytes) else { return self.counters.arp_malformed.count() };
+    /// Gives what is for others: the end of our address.
+    fn receive_arp<'a>(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        device: &mut impl Device,
+    ) -> Option<Delivery<'a>> {
+        let Ok(packet) = arp::Repr::parse(bytes) else {
+            self.counters.arp_malformed.count();
+            return None;
+        };
+        let ours = self.addressing.as_ref().map(Addressing::address);
+        if ours.is_some_and(|ours| packet.sender == ours) && packet.sender_hardware != self.hardware {
+            return self.conflict(packet.sender_hardware, now, device);
+        }
+        self.receive_neighbour(&packet, now, device);
+        None
+    }
+
+    /// RFC 5227 section 2.4: another station says that it has our address.
+    fn conflict<'a>(
+        &mut self,
+        station: ethernet::Address,
+        now: Instant,
+        device: &mut impl Device,
+    ) -> Option<Delivery<'a>> {
+        self.counters.arp_conflict.count();
+        if self.complaints.take(now) {
+            log::warn!("arp: {station} says that it has our address");
+        }
+        match self.claim.as_mut().map_or(Verdict::Bear, |claim| claim.conflict(now)) {
+            Verdict::Bear => None,
+            Verdict::Defend => {
+                self.counters.arp_defended.count();
+                self.say(Say::Announcement, device);
+                None
+            }
+            Verdict::Yield => {
+                self.counters.arp_yielded.count();
+                Some(Delivery::Conflict)
+            }
+        }
+    }
+
+    fn receive_neighbour(&mut self, packet: &arp::Repr, now: Instant, device: &mut impl Device) {
         let Some(addressing) = &self.addressing else { return self.counters.arp_ignored.count() };
         let ours = addressing.address();
         if packet.sender_hardware == self.hardware {
             return self.counters.arp_ignored.count();
-        }
-        if packet.sender == ours {
-            self.counters.arp_conflict.count();
-            if self.complaints.take(now) {
-                log::warn!("arp: {} says that it has our address {ours}", packet.sender_hardware);
-            }
-            return;
         }
         let to_us = packet.target == ours;
         if addressing.is_neighbour(packet.sender) {

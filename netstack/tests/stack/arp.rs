@@ -1,14 +1,13 @@
 use crate::host::{ALL, Host, OUR_IP, OURS, THEIR_IP, THEIRS, arp, echo, ipv4, ipv4_between, payload, to_us};
 use netstack::Duration;
+use netstack::addressing::Addressing;
+use netstack::stack::Config;
 use netstack::wire::ethernet::Address;
 
 /// RFC 5227 section 3.
 #[test]
 fn an_address_is_announced() {
-    let mut host = Host::with(netstack::stack::Config::Static(netstack::addressing::Addressing::new(
-        "192.0.2.10/24".parse().unwrap(),
-        None,
-    )));
+    let mut host = Host::with(Config::Static(Addressing::new("192.0.2.10/24".parse().unwrap(), None)));
     host.poll();
     assert_eq!(host.sent(), [arp(ALL, 1, OURS, OUR_IP, [0; 6], OUR_IP)]);
 }
@@ -42,8 +41,44 @@ fn what_does_not_concern_us_is_ignored() {
     assert_eq!(host.counter("arp_ignored"), 2);
     assert_eq!(host.receive(&arp(ALL, 3, THEIRS, THEIR_IP, [0; 6], OUR_IP)), none);
     assert_eq!(host.counter("arp_malformed"), 1);
-    assert_eq!(host.receive(&arp(ALL, 1, THEIRS, OUR_IP, [0; 6], OUR_IP)), none);
-    assert_eq!(host.counter("arp_conflict"), 1);
+}
+
+/// RFC 5227 section 2.4 (c): an address that a person gave is defended, once in 10 s, and never given up.
+#[test]
+fn a_given_address_is_defended() {
+    let mut host = Host::new();
+    let none: [Vec<u8>; 0] = [];
+    let announcement = arp(ALL, 1, OURS, OUR_IP, [0; 6], OUR_IP);
+    for conflict in [
+        arp(ALL, 1, THEIRS, OUR_IP, [0; 6], OUR_IP),
+        arp(OURS, 2, THEIRS, OUR_IP, OURS.0, OUR_IP),
+        arp(ALL, 1, THEIRS, OUR_IP, [0; 6], THEIR_IP),
+    ] {
+        assert_eq!(host.receive(&conflict), std::slice::from_ref(&announcement)[..]);
+        assert_eq!(host.receive(&conflict), none);
+        host.wait(Duration::from_secs(10));
+    }
+    assert_eq!((host.counter("arp_conflict"), host.counter("arp_defended")), (6, 3));
+    assert_eq!(host.counter("arp_yielded"), 0);
+    assert!(host.stack.addressing().is_some());
+    // Nobody learns the other station by it.
+    assert_eq!(host.receive(&to_us(&ipv4(1, &echo(b"")))).len(), 1);
+    assert_eq!(host.counter("arp_asked"), 1);
+}
+
+/// RFC 5227 section 2.1.1, beside the use of the address: probes from nobody, then two announcements.
+#[test]
+fn a_new_address_is_probed_for_while_it_is_in_use() {
+    let mut host = Host::with(Config::Static(Addressing::new("192.0.2.10/24".parse().unwrap(), None)));
+    host.poll();
+    let announcement = arp(ALL, 1, OURS, OUR_IP, [0; 6], OUR_IP);
+    assert_eq!(host.sent(), std::slice::from_ref(&announcement)[..]);
+    host.meet();
+    assert_eq!(host.receive(&to_us(&ipv4(1, &echo(b"")))).len(), 1, "in use at once");
+    let probe = arp(ALL, 1, OURS, [0; 4], [0; 6], OUR_IP);
+    let sent = host.wait(Duration::from_secs(9));
+    assert_eq!(sent, [probe.clone(), probe.clone(), probe, announcement.clone(), announcement]);
+    assert!(host.wait(Duration::from_secs(600)).is_empty());
 }
 
 /// RFC 1122 section 2.3.2.2: the frame that needs the answer is not lost.

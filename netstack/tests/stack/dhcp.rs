@@ -3,37 +3,37 @@ use netstack::addressing::{Addressing, Route};
 use netstack::stack::{Config, Event};
 use netstack::{Duration, Instant};
 
-const SERVER: [u8; 4] = [10, 0, 0, 1];
-const YOURS: [u8; 4] = [10, 0, 0, 5];
+pub const SERVER: [u8; 4] = [10, 0, 0, 1];
+pub const YOURS: [u8; 4] = [10, 0, 0, 5];
 
-const OFFER: u8 = 2;
-const ACK: u8 = 5;
-const NAK: u8 = 6;
+pub const OFFER: u8 = 2;
+pub const ACK: u8 = 5;
+pub const NAK: u8 = 6;
 
 const MASK: &[u8] = &[1, 4, 255, 255, 255, 0];
 const ROUTER: &[u8] = &[3, 4, 10, 0, 0, 1];
-const IDENTIFIER: &[u8] = &[54, 4, 10, 0, 0, 1];
+pub const IDENTIFIER: &[u8] = &[54, 4, 10, 0, 0, 1];
 const HOUR: &[u8] = &[51, 4, 0, 0, 0x0e, 0x10];
 
 /// A client's message as its frame shows it.
 #[derive(Debug)]
-struct Said {
-    destination: [u8; 6],
-    source_ip: Vec<u8>,
-    destination_ip: Vec<u8>,
-    message: Vec<u8>,
+pub struct Said {
+    pub destination: [u8; 6],
+    pub source_ip: Vec<u8>,
+    pub destination_ip: Vec<u8>,
+    pub message: Vec<u8>,
 }
 
 impl Said {
-    fn xid(&self) -> [u8; 4] {
+    pub fn xid(&self) -> [u8; 4] {
         self.message[4..8].try_into().unwrap()
     }
 
-    fn client(&self) -> &[u8] {
+    pub fn client(&self) -> &[u8] {
         &self.message[12..16]
     }
 
-    fn option(&self, code: u8) -> Option<&[u8]> {
+    pub fn option(&self, code: u8) -> Option<&[u8]> {
         let mut rest = &self.message[240..];
         while rest[0] != 255 {
             let (option, after) = rest.split_at(2 + usize::from(rest[1]));
@@ -45,13 +45,13 @@ impl Said {
         None
     }
 
-    fn kind(&self) -> u8 {
+    pub fn kind(&self) -> u8 {
         self.option(53).unwrap()[0]
     }
 }
 
 /// The DHCP messages among these frames.
-fn said(frames: &[Vec<u8>]) -> Vec<Said> {
+pub fn said(frames: &[Vec<u8>]) -> Vec<Said> {
     let ip = frames.iter().filter(|frame| frame[12..14] == [8, 0]);
     ip.map(|frame| {
         let datagram = payload(frame);
@@ -67,14 +67,14 @@ fn said(frames: &[Vec<u8>]) -> Vec<Said> {
 }
 
 /// The one DHCP message among these frames.
-fn one(frames: &[Vec<u8>]) -> Said {
+pub fn one(frames: &[Vec<u8>]) -> Said {
     let mut all = said(frames);
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }
 
 /// A server's message to YOURS in a frame to us.
-fn answer(kind: u8, xid: [u8; 4], options: &[&[u8]]) -> Vec<u8> {
+pub fn answer(kind: u8, xid: [u8; 4], options: &[&[u8]]) -> Vec<u8> {
     answer_from(SERVER, kind, xid, options)
 }
 
@@ -92,12 +92,12 @@ fn answer_from(source: [u8; 4], kind: u8, xid: [u8; 4], options: &[&[u8]]) -> Ve
     frame(to, THEIRS, 0x0800, &ipv4_between(source, destination, 17, &udp(67, 68, &message)))
 }
 
-fn host() -> Host {
+pub fn host() -> Host {
     Host::with(Config::Dhcp { name: Some("blog".into()) })
 }
 
 /// A host that asked, was offered YOURS, and asked for it; what it asked last.
-fn requesting(host: &mut Host, options: &[&[u8]]) -> Said {
+pub fn requesting(host: &mut Host, options: &[&[u8]]) -> Said {
     let discover = one(&host.wait(Duration::ZERO));
     assert_eq!(discover.kind(), 1);
     let request = one(&host.receive(&answer(OFFER, discover.xid(), options)));
@@ -105,18 +105,19 @@ fn requesting(host: &mut Host, options: &[&[u8]]) -> Said {
     request
 }
 
-/// A host that got YOURS with these options.
-fn bound(options: &[&[u8]]) -> (Host, Addressing) {
+/// A host that got YOURS with these options, 9 s ago.
+pub fn bound(options: &[&[u8]]) -> (Host, Addressing) {
     let mut host = host();
     let request = requesting(&mut host, options);
     let sent = host.receive(&answer(ACK, request.xid(), options));
     assert_eq!(sent, [arp(ALL, 1, OURS, YOURS, [0; 6], YOURS)], "the announcement");
     let Some(Event::AddressAcquired(addressing)) = host.stack.next_event() else { panic!("no address") };
     assert_eq!(host.stack.addressing(), Some(&addressing));
+    host.settle();
     (host, addressing)
 }
 
-const USUAL: &[&[u8]] = &[IDENTIFIER, HOUR, MASK, ROUTER];
+pub const USUAL: &[&[u8]] = &[IDENTIFIER, HOUR, MASK, ROUTER];
 
 /// RFC 2131 section 3.1 and table 5.
 #[test]
@@ -176,7 +177,7 @@ fn after_four_requests_without_answer_it_begins_anew() {
 fn renewed_by_unicast_without_options_50_and_54() {
     let (mut host, _) = bound(USUAL);
     // Half an hour, up to a sixteenth sooner.
-    let quiet = host.wait(Duration::from_secs(1_687));
+    let quiet = host.wait(Duration::from_secs(1_678));
     assert_eq!(said(&quiet).len(), 0);
     assert_eq!(host.wait_for_deadline(), [arp(ALL, 1, OURS, YOURS, [0; 6], SERVER)]);
     let request = one(&host.receive(&arp(OURS, 2, THEIRS, SERVER, OURS.0, YOURS)));
@@ -195,12 +196,15 @@ fn renewed_by_unicast_without_options_50_and_54() {
 #[test]
 fn rebound_by_broadcast_then_lost_then_begun_anew() {
     let (mut host, addressing) = bound(USUAL);
-    let start = host.now;
-    // Without an answer to ARP the unicasts are lost; T2 is 3,150 s.
-    while host.now.since(start) < Duration::from_secs(3_149) {
-        host.wait(Duration::from_secs(1));
+    let start = Instant::from_micros(host.now.micros() - 9_000_000);
+    // Without an answer to ARP the unicasts are lost; T2 is 3,150 s, less up to a sixteenth of what it is after T1.
+    let mut sent = Vec::new();
+    while said(&sent).is_empty() {
+        sent = host.wait(Duration::from_secs(1));
     }
-    let request = one(&host.wait(Duration::from_secs(1)));
+    let at = host.now.since(start).secs();
+    assert!((3_065..3_150).contains(&at), "{at}");
+    let request = one(&sent);
     assert_eq!((request.destination, &request.destination_ip[..]), (ALL.0, &[255; 4][..]));
     assert_eq!((request.kind(), request.client()), (3, &YOURS[..]));
     assert_eq!((request.option(50), request.option(54)), (None, None));
@@ -209,8 +213,8 @@ fn rebound_by_broadcast_then_lost_then_begun_anew() {
         let sent = host.wait(Duration::from_secs(1));
         kinds.extend(said(&sent).iter().map(Said::kind));
     }
-    // Half of what is left, a minute at least: 3,375, 3,487 (112 s), 3,547 (60 s).
-    assert_eq!(kinds, [3, 3, 3]);
+    // Half of what is left, a minute at least: about 3,350, 3,475, 3,537 and 3,597, the last one perhaps too late.
+    assert!(matches!(kinds[..], [3, 3, 3] | [3, 3, 3, 3]), "{kinds:?}");
     assert_eq!(host.stack.addressing(), Some(&addressing));
     let discover = one(&host.wait(Duration::from_secs(1)));
     assert_eq!((discover.kind(), discover.client()), (1, &[0; 4][..]));
@@ -335,7 +339,7 @@ fn leases_without_end_and_without_a_time() {
     assert_eq!(host.stack.next_deadline(), None);
     let (host, _) = bound(&[IDENTIFIER, MASK]);
     let renew = host.stack.next_deadline().unwrap().since(host.now);
-    assert!((1_687..=1_800).contains(&renew.secs()), "{renew:?}");
+    assert!((1_678..=1_791).contains(&renew.secs()), "{renew:?}");
 }
 
 #[test]
@@ -343,7 +347,7 @@ fn t1_and_t2_as_given_unless_they_are_out_of_order() {
     let renew = |t1: u8, t2: u8| {
         let times: [&[u8]; 3] = [&[51, 4, 0, 0, 0, 200], &[58, 4, 0, 0, 0, t1], &[59, 4, 0, 0, 0, t2]];
         let (host, _) = bound(&[IDENTIFIER, MASK, times[0], times[1], times[2]]);
-        host.stack.next_deadline().unwrap().since(host.now).secs()
+        host.stack.next_deadline().unwrap().since(host.now).secs() + 9
     };
     assert!((37..=40).contains(&renew(40, 160)));
     assert!((93..=100).contains(&renew(160, 40)));

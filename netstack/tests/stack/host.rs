@@ -72,7 +72,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host that has its address and has announced it.
+    /// A host that has its address, has announced it and has heard of no conflict.
     pub fn new() -> Self {
         let addressing =
             Addressing::new("192.0.2.10/24".parse().unwrap(), Some("192.0.2.1".parse().unwrap()));
@@ -80,6 +80,7 @@ impl Host {
         host.poll();
         assert_eq!(host.stack.next_event(), Some(Event::AddressAcquired(addressing)));
         assert_eq!(host.sent().len(), 1, "the announcement");
+        host.settle();
         host
     }
 
@@ -118,6 +119,11 @@ impl Host {
         }
         self.now = end;
         self.sent()
+    }
+
+    /// Lets the probes and announcements of RFC 5227 pass.
+    pub fn settle(&mut self) {
+        assert_eq!(self.wait(Duration::from_secs(9)).len(), 5);
     }
 
     /// Lets time pass to the next deadline; what is sent then.
@@ -219,10 +225,21 @@ pub fn tcp(flags: u8) -> Vec<u8> {
 
 /// The same with numbers and data.
 pub fn segment(flags: u8, sequence: u32, acknowledgment: u32, data: &[u8]) -> Vec<u8> {
+    segment_between(THEIR_IP, OUR_IP, flags, sequence, acknowledgment, data)
+}
+
+pub fn segment_between(
+    source: [u8; 4],
+    destination: [u8; 4],
+    flags: u8,
+    sequence: u32,
+    acknowledgment: u32,
+    data: &[u8],
+) -> Vec<u8> {
     let (sequence, acknowledgment) = (sequence.to_be_bytes(), acknowledgment.to_be_bytes());
     let end = [0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
     let mut segment = [&[0xc0, 0x00, 0, 80][..], &sequence, &acknowledgment, &end, data].concat();
-    let sum = Sum::pseudo_header(THEIR_IP.into(), OUR_IP.into(), 6, segment.len() as u32);
+    let sum = Sum::pseudo_header(source.into(), destination.into(), 6, segment.len() as u32);
     let checksum = sum.bytes(&segment).checksum();
     segment[16..18].copy_from_slice(&checksum.to_be_bytes());
     segment

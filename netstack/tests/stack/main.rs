@@ -9,5 +9,7 @@ mod fragments;
 mod host;
 mod icmp;
 mod ipv4;
+mod lease;
+mod link;
 mod path_mtu;
 mod tcp;

@@ -1,7 +1,6 @@
 //! Path MTU discovery (RFC 1191), from the router's message to the next segment.
 
-use crate::host::{Host, THEIRS, arp, icmp, ipv4, payload, segment, tcp, to_us};
-use crate::host::{OUR_IP, OURS, THEIR_IP};
+use crate::host::{Host, Nobody, OUR_IP, THEIR_IP, icmp, ipv4, payload, segment, tcp, to_us};
 use netstack::Duration;
 
 /// A host that has been asked for its page; the segments that it sent, of 1,460 bytes where the peer took that many.
@@ -54,7 +53,14 @@ fn the_path_is_believed_and_forgotten() {
     );
     assert!(lengths(&again).contains(&1_000));
     assert_eq!(again[0][18..22], [0, 0, 0x40, 0]);
-    host.receive(&arp(OURS, 2, THEIRS, THEIR_IP, OURS.0, OUR_IP));
+    // Another link, another path.
+    host.stack.link(true, host.now, &mut host.device, &mut Nobody);
+    host.sent();
+    host.meet();
+    let first = u32::from_be_bytes(payload(&sent[0])[4..8].try_into().unwrap());
+    let request = segment(0x18, 0x1004, first.wrapping_add(4_000), b"GET");
+    let page = host.receive(&to_us(&ipv4(6, &request)));
+    assert!(lengths(&page).contains(&1_500), "{:?}", lengths(&page));
 }
 
 /// RFC 1191 section 5: an old router says 0.

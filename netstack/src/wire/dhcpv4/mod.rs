@@ -64,6 +64,10 @@ pub enum Operation {
     Discover,
     /// I take that one, or want to keep mine. (3)
     Request,
+    /// Another station has it already. (4)
+    Decline,
+    /// I need it no more. (7)
+    Release,
 }
 
 /// A client's message.
@@ -127,6 +131,8 @@ impl Repr<'_> {
         let operation = match self.operation {
             Operation::Discover => 1,
             Operation::Request => 3,
+            Operation::Decline => 4,
+            Operation::Release => 7,
         };
         option(code::MESSAGE_TYPE, &[operation]);
         if let Some(requested) = self.requested {
@@ -135,11 +141,14 @@ impl Repr<'_> {
         if let Some(server) = self.server {
             option(code::SERVER_IDENTIFIER, &server.octets());
         }
-        if let Some(name) = self.name {
-            option(code::HOST_NAME, name.as_bytes());
+        // RFC 2131 table 5: none of these where nothing is asked for.
+        if matches!(self.operation, Operation::Discover | Operation::Request) {
+            if let Some(name) = self.name {
+                option(code::HOST_NAME, name.as_bytes());
+            }
+            option(code::MAXIMUM_SIZE, &Self::LARGEST.to_be_bytes());
+            option(code::PARAMETERS, &Self::WANTED);
         }
-        option(code::MAXIMUM_SIZE, &Self::LARGEST.to_be_bytes());
-        option(code::PARAMETERS, &Self::WANTED);
         message.push(code::END);
         message.resize(message.len().max(Self::SHORTEST), code::PAD);
         message

@@ -58,6 +58,30 @@ fn discover_golden_bytes() {
     assert_eq!(message, expected);
 }
 
+/// RFC 2131 table 5: the message type, the address or the server, and nothing that asks.
+#[test]
+fn decline_and_release_golden_bytes() {
+    let decline = Repr {
+        operation: Operation::Decline,
+        xid: 0x0102_0304,
+        secs: 0,
+        client: Ipv4Addr::UNSPECIFIED,
+        hardware: HARDWARE,
+        requested: Some(address("10.0.0.5")),
+        server: Some(address("10.0.0.1")),
+        name: Some("blog"),
+    };
+    let message = decline.emit();
+    assert_eq!(message[12..16], [0; 4]);
+    assert_eq!(message[240..256], [53, 1, 4, 50, 4, 10, 0, 0, 5, 54, 4, 10, 0, 0, 1, 255]);
+    let client = address("10.0.0.5");
+    let release = Repr { operation: Operation::Release, client, requested: None, ..decline };
+    let message = release.emit();
+    assert_eq!(message[12..16], [10, 0, 0, 5]);
+    assert_eq!(message[240..250], [53, 1, 7, 54, 4, 10, 0, 0, 1, 255]);
+    assert_eq!(message.len(), 300);
+}
+
 #[test]
 fn request_golden_bytes() {
     let message = Repr {

@@ -8,7 +8,7 @@ use super::listener::{HalfOpen, Handshake};
 use super::seq::SeqNum;
 use super::shared::Context;
 use crate::Instant;
-use crate::egress::Egress;
+use crate::egress::{Ecn, Egress};
 use crate::service::Service;
 use crate::wire::tcp::{Flags, Segment};
 
@@ -20,6 +20,7 @@ impl<S: Service> Tcp<S> {
         hash: u32,
         tuple: Tuple,
         segment: &Segment<'_>,
+        ecn: Ecn,
         floor: Option<SeqNum>,
         now: Instant,
         service: &mut S,
@@ -41,7 +42,7 @@ impl<S: Service> Tcp<S> {
             if open {
                 if let Some(half_open) = HalfOpen::from_cookie(segment, &context) {
                     context.shared.counters.tcp_cookie_accepted.count();
-                    self.establish(half_open, hash, segment, tuple, now, service, egress);
+                    self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
                     return;
                 }
                 context.shared.counters.tcp_cookie_refused.count();
@@ -85,6 +86,7 @@ impl<S: Service> Tcp<S> {
         at: u32,
         hash: u32,
         segment: &Segment<'_>,
+        ecn: Ecn,
         tuple: Tuple,
         now: Instant,
         service: &mut S,
@@ -102,7 +104,7 @@ impl<S: Service> Tcp<S> {
             }
             Handshake::Completed => {
                 let Some(half_open) = self.forget_half_open(at) else { return };
-                self.establish(half_open, hash, segment, tuple, now, service, egress);
+                self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
             }
         }
     }
@@ -114,6 +116,7 @@ impl<S: Service> Tcp<S> {
         half_open: HalfOpen,
         hash: u32,
         segment: &Segment<'_>,
+        ecn: Ecn,
         tuple: Tuple,
         now: Instant,
         service: &mut S,
@@ -137,7 +140,7 @@ impl<S: Service> Tcp<S> {
         self.account(at, Holding::default());
         // The segment that completes the handshake may carry the request already.
         self.step(at, now, service, egress, |connection, service, context| {
-            connection.arrives(segment, service, context)
+            connection.arrives(segment, ecn, service, context)
         });
     }
 

@@ -131,6 +131,13 @@ impl Assembly {
         Ok(())
     }
 
+    /// What of the bytes from `sequence` on is here already, if it is one piece of one range.
+    pub(super) fn overlap(&self, sequence: SeqNum, bytes: &[u8]) -> Option<(SeqNum, SeqNum)> {
+        let end = sequence.plus(length(bytes));
+        let pieces = self.ranges.iter().map(|range| (range.0.later(sequence), range.1.earlier(end)));
+        pieces.into_iter().find(|piece| piece.0.before(piece.1))
+    }
+
     /// The ranges, the latest first.
     pub(super) fn sack(&self, blocks: &mut SackBlocks) {
         for (left, right) in self.ranges.iter().take(SackBlocks::CAPACITY) {

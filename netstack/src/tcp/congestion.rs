@@ -78,6 +78,23 @@ impl Congestion {
         self.epoch = None;
     }
 
+    /// Whether no loss has ended slow start yet.
+    pub(super) fn is_first_slow_start(&self) -> bool {
+        self.threshold == u32::MAX
+    }
+
+    /// RFC 9406 section 4.2: "ssthresh = cwnd".
+    pub(super) fn end_slow_start(&mut self) {
+        self.threshold = self.window;
+    }
+
+    /// RFC 4015 section 3.2: what stood `before` holds again, with `pipe` bytes under way.
+    pub(super) fn restore(&mut self, before: &Self, pipe: u32, mss: u32) {
+        let window = before.window.min(pipe.saturating_add(initial(mss))).max(self.window);
+        let threshold = before.threshold.max(before.window);
+        *self = Self { window, threshold, ..*before };
+    }
+
     /// Section 4.8: as for a loss, and back to one segment (RFC 5681 section 3.1, the loss window).
     pub(super) fn timed_out(&mut self, in_flight: u32, mss: u32) {
         self.lost(in_flight, mss);

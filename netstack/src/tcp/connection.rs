@@ -11,7 +11,7 @@ use super::seq::SeqNum;
 use super::shared::{Context, Shared};
 use super::states::{Fate, State};
 use super::stream::Handle;
-use crate::egress::{Egress, Unreachable};
+use crate::egress::{Ecn, Egress, Unreachable};
 use crate::service::Service;
 use crate::wire::tcp::{Flags, Segment};
 use crate::{Duration, Instant};
@@ -20,6 +20,12 @@ use crate::{Duration, Instant};
 const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
 /// RFC 7323 section 5.5: a timestamp older than 24 days proves nothing.
 const TIMESTAMP_LIFE: Duration = Duration::from_secs(24 * 86_400);
+
+/// RFC 9293 section 3.8.4 MUST-28: "This interval MUST be configurable and MUST default to no less than two hours".
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(7_200);
+/// Between probes, and how many stay unanswered (MUST-29: one proves nothing): as Linux and BSD have it.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(75);
+const KEEPALIVES: u8 = 9;
 
 /// A connection and what its service keeps for it.
 #[derive(Debug)]
@@ -40,6 +46,10 @@ pub(super) struct Core {
     pub(super) deadline: Option<Instant>,
     /// The service has called for a reset.
     pub(super) reset: bool,
+    /// When the peer was heard last.
+    heard: Instant,
+    /// Probes sent since.
+    keepalives: u8,
     /// It stands in the queue of those that met a full device.
     pub(super) waiting: bool,
     /// When a request was last read, or data of ours acknowledged; to the second.
@@ -90,6 +100,8 @@ impl Core {
             deadline: None,
             reset: false,
             waiting: false,
+            heard: now,
+            keepalives: 0,
             progress: now,
             challenged: None,
         }
@@ -153,6 +165,7 @@ impl Core {
             return self.challenge(now, 0, counters);
         }
         if !self.receive.acceptable(sequence, length) {
+            self.note_duplicate(sequence, segment.payload);
             counters.tcp_out_of_window.count();
             return self.challenge(now, length, counters);
         }
@@ -167,6 +180,22 @@ impl Core {
             return self.challenge(now, 0, counters);
         }
         Verdict::Process
+    }
+
+    /// What lies before RCV.NXT has come twice: the next acknowledgment reports it (RFC 2883 section 4).
+    fn note_duplicate(&mut self, sequence: SeqNum, bytes: &[u8]) {
+        let end = sequence.plus(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).earlier(self.receive.next);
+        if sequence.before(end) {
+            self.receive.duplicate = Some((sequence, end));
+        }
+    }
+
+    /// RFC 3168 section 6.1.3: marks are echoed until the peer says that it has reduced its window.
+    fn note_marks(&mut self, segment: &Segment<'_>, ecn: Ecn) {
+        if self.agreed.ecn {
+            self.receive.marked &= !segment.header.flags.has(Flags::CWR);
+            self.receive.marked |= ecn == Ecn::Congestion;
+        }
     }
 
     /// An acknowledgment of what is out of place. What has data cannot be part of a storm of acknowledgments, so it is
@@ -211,8 +240,11 @@ impl Core {
         counters.tcp_unreachable.count();
         if let Unreachable::PacketTooBig { mtu } = error {
             context.egress.packet_too_big(context.tuple.remote, mtu);
-            if let Some(busy) = self.send.busy.as_mut() {
+            // Each packet of a flight may bring the same error back: once is enough.
+            let segment = u32::from(output::segment_size(self, context));
+            if let Some(busy) = self.send.busy.as_mut().filter(|busy| busy.largest > segment) {
                 busy.flight.lose_all();
+                busy.largest = 0;
             }
         }
     }
@@ -227,8 +259,34 @@ impl Core {
             State::FinWait2 { until } => Some(until),
             _ => None,
         };
-        let busy = self.send.busy.as_ref().and_then(|busy| busy.deadline());
+        let busy = match self.send.busy.as_ref() {
+            Some(busy) => busy.deadline(),
+            None => self.keepalive_due(),
+        };
         [self.deadline, ack, state, busy].into_iter().flatten().min()
+    }
+
+    /// RFC 9293 section 3.8.4: when to ask whether the peer is still there, as nothing else would tell.
+    fn keepalive_due(&self) -> Option<Instant> {
+        let interval = KEEPALIVE_INTERVAL.micros().saturating_mul(u64::from(self.keepalives));
+        let quiet = KEEPALIVE_IDLE + Duration::from_micros(interval);
+        matches!(self.state, State::Established | State::CloseWait).then(|| self.heard + quiet)
+    }
+
+    /// Asks, or gives up.
+    fn keepalive<E: Egress + ?Sized>(&mut self, context: &mut Context<'_, E>) -> Fate {
+        if self.send.busy.is_some() || self.keepalive_due().is_none_or(|due| due > context.now) {
+            return Fate::Lives;
+        }
+        if self.keepalives >= KEEPALIVES {
+            context.shared.counters.tcp_keepalive_unanswered.count();
+            output::reset(self, context);
+            return Fate::Closed;
+        }
+        self.keepalives = self.keepalives.saturating_add(1);
+        context.shared.counters.tcp_keepalive.count();
+        output::keepalive(self, context);
+        Fate::Lives
     }
 
     /// Full-sized segments of the peer's, as far as can be told, less what options may take.
@@ -249,6 +307,7 @@ impl<C> Connection<C> {
     pub(super) fn arrives<S, E>(
         &mut self,
         segment: &Segment<'_>,
+        ecn: Ecn,
         service: &mut S,
         context: &mut Context<'_, E>,
     ) -> Fate
@@ -267,6 +326,8 @@ impl<C> Connection<C> {
             Verdict::Reset => return Fate::Closed,
         }
         self.core.note_timestamp(segment, now);
+        self.core.note_marks(segment, ecn);
+        (self.core.heard, self.core.keepalives) = (now, 0);
         let fate = self.acknowledgment(segment, service, context);
         if fate != Fate::Lives {
             return fate;
@@ -312,15 +373,24 @@ impl<C> Connection<C> {
                 && !opened
                 && !header.flags.has(Flags::FIN)
                 && core.send.window != 0,
+            stamp: segment.options.timestamps.filter(|_| core.agreed.timestamps).map(|stamps| stamps.echo),
             echo: segment.options.timestamps.filter(|_| core.agreed.timestamps).map(|timestamps| {
                 let millis = core.clock.value(now).wrapping_sub(timestamps.echo);
                 Duration::from_millis(u64::from(millis))
             }),
             mss: u32::from(output::segment_size(core, context)),
         };
+        let in_flight = core.send.outstanding();
         let done = core.send.acknowledge(&report, now);
         if done.recovery {
             context.shared.counters.tcp_fast_recovery.count();
+        }
+        if done.undone {
+            context.shared.counters.tcp_spurious.count();
+        }
+        let marked = core.agreed.ecn && header.flags.has(Flags::ECE);
+        if marked && core.send.congestion_marked(ack, in_flight, report.mss) {
+            context.shared.counters.tcp_congestion_marked.count();
         }
         if done.data > 0 {
             core.progressed(now);
@@ -365,7 +435,12 @@ impl<C> Connection<C> {
         } else if end.after(next.plus(limit)) {
             shared.counters.tcp_beyond_window.count();
         }
+        if segment.header.flags.has(Flags::URG) {
+            // Section 3.8.5, RFC 6093: urgent bytes are bytes of the stream, and the service is shown them as such.
+            shared.counters.tcp_urgent.count();
+        }
         if sequence.before(next) {
+            core.note_duplicate(sequence, bytes);
             bytes = bytes.get(next.since(sequence) as usize..).unwrap_or_default();
             sequence = next;
         }
@@ -493,7 +568,7 @@ impl<C> Connection<C> {
             context.shared.counters.tcp_fin_wait_timeout.count();
             return Fate::Closed;
         }
-        if output::timers(core, context) == Fate::Closed {
+        if output::timers(core, context) == Fate::Closed || core.keepalive(context) == Fate::Closed {
             return Fate::Closed;
         }
         if core.deadline.is_some_and(|at| at <= now) {

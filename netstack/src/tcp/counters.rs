@@ -79,6 +79,18 @@ crate::counters! {
         tcp_fast_recovery,
         /// A probe for the loss of the last segments of a flight (RFC 8985 section 7).
         tcp_tail_probe,
+        /// A loss that was none, and whose consequences were undone (RFC 4015).
+        tcp_spurious,
+        /// The window was reduced because the peer had seen a congestion mark (RFC 3168).
+        tcp_congestion_marked,
+        /// Segments were made smaller because large ones seemed to vanish (RFC 2923 section 2.1).
+        tcp_black_hole,
+        /// A segment with urgent bytes; they were taken as all others (RFC 6093).
+        tcp_urgent,
+        /// A silent peer was asked whether it is still there.
+        tcp_keepalive,
+        /// A connection given up because nobody answered that.
+        tcp_keepalive_unanswered,
         /// A zero window was probed.
         tcp_window_probe,
         /// A connection given up because the peer answered no more.

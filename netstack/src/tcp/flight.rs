@@ -49,6 +49,9 @@ pub(super) struct Flight {
     /// The highest number delivered so far.
     highest: SeqNum,
     reordered: bool,
+    /// RFC 8985 section 6.2, step 4: RACK.reo_wnd_mult less one, and what was sent last when it grew.
+    patience: u8,
+    patience_grew: Option<SeqNum>,
     /// All scoreboards together take as much as they may: this one does not grow.
     pub(super) confined: bool,
 }
@@ -88,6 +91,8 @@ impl Flight {
             latest: None,
             highest: SeqNum::new(0),
             reordered: false,
+            patience: 0,
+            patience_grew: None,
             confined: false,
         }
     }
@@ -106,6 +111,7 @@ impl Flight {
         self.runs.shrink_to(KEPT);
         (self.in_flight, self.sacked, self.lost) = (0, 0, 0);
         (self.latest, self.reordered) = (None, false);
+        (self.patience, self.patience_grew) = (0, None);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -267,7 +273,9 @@ impl Flight {
         let window = if !self.reordered && (recovering || self.sacked > mss.saturating_mul(2)) {
             Duration::ZERO
         } else {
-            Duration::from_micros(least.unwrap_or_default().micros() / 4)
+            let quarters = u64::from(self.patience).saturating_add(1);
+            let window = (least.unwrap_or_default().micros() / 4).saturating_mul(quarters);
+            Duration::from_micros(window.min(latest.rtt.micros()))
         };
         let (mut in_flight, mut lost) = (self.in_flight, self.lost);
         for run in &mut self.runs {
@@ -337,6 +345,27 @@ impl Flight {
             .filter(|run| run.fate == RunFate::Lost)
             .fold(0, |sum, run| sum.saturating_add(run.length));
         self.in_flight = 0;
+    }
+
+    /// What was thought to be lost is on its way.
+    pub(super) fn lose_none(&mut self) {
+        for run in &mut self.runs {
+            if run.fate == RunFate::Lost {
+                run.fate = RunFate::InFlight;
+            }
+        }
+        self.in_flight = self.in_flight.saturating_add(self.lost);
+        self.lost = 0;
+    }
+
+    /// A segment came twice, so one was sent again too early. RFC 8985 section 6.2, step 4: "RACK_update_reo_wnd", once a
+    /// round trip.
+    pub(super) fn came_twice(&mut self, una: SeqNum, nxt: SeqNum) {
+        if self.patience_grew.is_none_or(|grew| !una.before(grew)) {
+            self.patience = self.patience.saturating_add(1);
+            self.patience_grew = Some(nxt);
+            self.reordered = true;
+        }
     }
 
     /// The first run to be sent again: its start and its length.

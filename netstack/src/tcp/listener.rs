@@ -57,7 +57,12 @@ impl HalfOpen {
         Self {
             iss: floor.map_or(iss, |floor| iss.later(floor)),
             irs: SeqNum::new(segment.header.sequence),
-            agreed: Agreed::from_syn(tuple.remote, &segment.options, context.shared.limits.receive),
+            agreed: Agreed::from_syn(
+                tuple.remote,
+                segment.header.flags,
+                &segment.options,
+                context.shared.limits.receive,
+            ),
             clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
             sent: Some(now),
             retries: 0,
@@ -171,6 +176,8 @@ impl HalfOpen {
                 return Handshake::Ignored;
             }
             self.sent = None;
+            // RFC 3168 section 6.1.1.1: a peer whose first SYN went unanswered tries without.
+            self.agreed.ecn &= flags.has(Flags::ECE.with(Flags::CWR));
             if sequence == self.irs {
                 // The same SYN again, or one from a peer that has started anew with the same number.
                 self.clock.recent = segment.options.timestamps.map_or(self.clock.recent, |at| at.value);

@@ -19,6 +19,7 @@ mod counters;
 mod demux;
 mod eviction;
 mod flight;
+mod hystart;
 mod isn;
 mod limits;
 mod listener;
@@ -36,6 +37,7 @@ mod states;
 mod stream;
 mod time_wait;
 mod timers;
+mod undo;
 
 pub use counters::Counters;
 pub use limits::Limits;
@@ -98,7 +100,7 @@ impl<S: Service> Tcp<S> {
         &mut self,
         local: IpAddr,
         remote: IpAddr,
-        _ecn: Ecn,
+        ecn: Ecn,
         segment: &[u8],
         now: Instant,
         service: &mut S,
@@ -117,13 +119,13 @@ impl<S: Service> Tcp<S> {
         let hash = self.shared.secrets.bucket(&tuple);
         if let Some(at) = self.connections.find(hash, &tuple) {
             self.step(at, now, service, egress, |connection, service, context| {
-                connection.arrives(&segment, service, context)
+                connection.arrives(&segment, ecn, service, context)
             });
             return;
         }
         let mut context = Context { tuple, now, shared: &mut self.shared, egress };
         if let Some(at) = self.half_open.find(hash, &tuple) {
-            self.handshake(at, hash, &segment, tuple, now, service, egress);
+            self.handshake(at, hash, &segment, ecn, tuple, now, service, egress);
             return;
         }
         let mut floor = None;
@@ -142,7 +144,7 @@ impl<S: Service> Tcp<S> {
                 }
             }
         }
-        self.listen(hash, tuple, &segment, floor, now, service, egress);
+        self.listen(hash, tuple, &segment, ecn, floor, now, service, egress);
     }
 
     /// Takes an ICMP error about a packet of ours; `quoted` is the packet's TCP header, 8 bytes of it at least.

@@ -1,7 +1,7 @@
 //! What the two ends have agreed on in their SYNs.
 
 use crate::egress::Path;
-use crate::wire::tcp::{MAX_WINDOW_SHIFT, Options};
+use crate::wire::tcp::{Flags, MAX_WINDOW_SHIFT, Options};
 use core::net::IpAddr;
 
 /// RFC 9293 section 3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume a default
@@ -44,7 +44,7 @@ pub(super) fn path_mss(remote: IpAddr, path: &Path) -> u16 {
 
 impl Agreed {
     /// By the peer's SYN: an option is used where the peer offered it, for we offer all of them.
-    pub(super) fn from_syn(remote: IpAddr, options: &Options, receive_limit: u32) -> Self {
+    pub(super) fn from_syn(remote: IpAddr, flags: Flags, options: &Options, receive_limit: u32) -> Self {
         let default = if remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
         Self {
             peer_mss: options.maximum_segment_size.unwrap_or(default).max(LEAST_MSS),
@@ -55,7 +55,8 @@ impl Agreed {
             scaling: options.window_scale.is_some(),
             timestamps: options.timestamps.is_some(),
             sack: options.sack_permitted,
-            ecn: false,
+            // RFC 3168 section 6.1.1: an "ECN-setup SYN packet" has both flags.
+            ecn: flags.has(Flags::ECE.with(Flags::CWR)),
         }
     }
 }
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn defaults_without_options() {
-        let agreed = Agreed::from_syn(V4, &Options::default(), 1 << 20);
+        let agreed = Agreed::from_syn(V4, Flags::SYN, &Options::default(), 1 << 20);
         assert_eq!(
             agreed,
             Agreed {
@@ -88,14 +89,14 @@ mod tests {
                 ecn: false
             }
         );
-        assert_eq!(Agreed::from_syn(V6, &Options::default(), 1 << 20).peer_mss, 1_220);
+        assert_eq!(Agreed::from_syn(V6, Flags::SYN, &Options::default(), 1 << 20).peer_mss, 1_220);
     }
 
     #[test]
     fn a_shift_above_14_is_14() {
         let options =
             Options { window_scale: Some(200), maximum_segment_size: Some(0), ..Options::default() };
-        let agreed = Agreed::from_syn(V4, &options, 1 << 20);
+        let agreed = Agreed::from_syn(V4, Flags::SYN, &options, 1 << 20);
         assert_eq!((agreed.send_shift, agreed.receive_shift, agreed.peer_mss), (14, 5, 48));
     }
 

@@ -121,11 +121,15 @@ fn release<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
 /// What the windows allow to be sent next: lost runs first, then new data, then the FIN.
 fn next_run(core: &mut Core, bounds: &Bounds) -> Option<Run> {
     let closing = core.send.closing && core.state.sends();
+    let selective = core.agreed.sack;
     let send = &mut core.send;
     let busy = send.busy.as_ref()?;
     let pipe = busy.flight.pipe();
-    let room = send.congestion.window().saturating_sub(pipe);
     let segment = bounds.segment;
+    // RFC 3042: without SACK, the first two duplicate acknowledgments let a new segment out each.
+    let limited = !selective && busy.phase == Phase::Open && busy.duplicates <= 2;
+    let extra = if limited { segment.saturating_mul(u32::from(busy.duplicates)) } else { 0 };
+    let room = send.congestion.window().saturating_add(extra).saturating_sub(pipe);
     // In whole segments, and one at least where nothing else is under way.
     let allowed = if pipe == 0 { room.max(segment) } else { room };
     if let Some((start, length)) = busy.flight.next_lost() {
@@ -173,7 +177,10 @@ where
     let Some(busy) = core.send.busy.as_ref() else { return Ok(()) };
     let offset = run.start.since(core.send.una) as usize;
     let after = busy.queue.len().saturating_sub(offset);
-    let wanted = (run.length as usize).min(after);
+    // RFC 3168 section 6.1.2: CWR is for one segment, which is not one of many that a device cuts.
+    let reduced = core.send.window_reduced && !run.again;
+    let most = if reduced { bounds.segment as usize } else { usize::MAX };
+    let wanted = (run.length as usize).min(after).min(most);
     let mut payload = busy.queue.slices(offset, wanted);
     if wanted > 0 {
         let fits = context.egress.fit(payload.as_slice()).min(payload.len());
@@ -196,31 +203,50 @@ where
         sequence: run.start.get(),
         acknowledgment: announcement.ack.get(),
         // RFC 9293 section 3.9.1.2: the last segment of what is queued "MUST" have PSH.
-        flags: Flags::ACK.with_if(data > 0 && data as usize == after, Flags::PSH).with_if(fin, Flags::FIN),
+        flags: Flags::ACK
+            .with_if(data > 0 && data as usize == after, Flags::PSH)
+            .with_if(fin, Flags::FIN)
+            .with_if(core.receive.marked, Flags::ECE)
+            .with_if(reduced && data > 0, Flags::CWR),
         window: announcement.field,
         urgent: 0,
     };
     let mut header = header.emit(&bounds.options);
     let gso = (data > bounds.segment).then(|| u16::try_from(bounds.segment).unwrap_or(u16::MAX));
     let (local, remote) = (context.tuple.local, context.tuple.remote);
-    match context.egress.send(local, remote, header.bytes_mut(), payload.as_slice(), gso, Ecn::NotCapable) {
+    // RFC 3168 sections 6.1.4 to 6.1.6: new data alone is marked, neither acknowledgments, nor what is sent again, nor probes.
+    let capable = core.agreed.ecn && data > 0 && !run.again && core.send.window > 0;
+    let ecn = if capable { Ecn::Capable } else { Ecn::NotCapable };
+    match context.egress.send(local, remote, header.bytes_mut(), payload.as_slice(), gso, ecn) {
         Err(SendError::Full) => return Err(SendError::Full),
         // RFC 9293 section 3.8.3: what did not go out is as good as lost, and the timer repairs it.
         Ok(()) | Err(SendError::Unreachable) => (),
     }
     core.receive.announced(&announcement);
-    sent(core, context, Run { length, ..run }, fin);
+    core.send.window_reduced &= !(reduced && data > 0);
+    sent(core, context, Run { length, ..run }, fin, bounds.segment);
     Ok(())
 }
 
 /// Takes note of a run that has gone out.
-fn sent<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, run: Run, fin: bool) {
+fn sent<E: Egress + ?Sized>(
+    core: &mut Core,
+    context: &mut Context<'_, E>,
+    run: Run,
+    fin: bool,
+    segment: u32,
+) {
     let now = context.now;
+    let stamp = core.clock.value(now);
     core.send.last_sent = now;
     if let Some(busy) = core.send.busy.as_mut() {
+        busy.largest = busy.largest.max(segment.min(run.length));
         if run.again {
             context.shared.counters.tcp_retransmitted.count();
             busy.flight.resent(run.start, run.length, now);
+            if let Some(undo) = busy.undo.as_mut() {
+                undo.sent_again(run.length.div_ceil(segment.max(1)), stamp);
+            }
         } else {
             busy.flight.sent(run.start, run.length, now);
         }
@@ -252,7 +278,8 @@ where
     let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
     let options = current_options(core, context.now);
     let sequence = core.send.bare_sequence().get();
-    match context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options) {
+    let flags = Flags::ACK.with_if(core.receive.marked, Flags::ECE);
+    match context.reply(flags, sequence, announcement.ack.get(), announcement.field, &options) {
         Err(SendError::Full) => Err(SendError::Full),
         Ok(()) | Err(SendError::Unreachable) => {
             core.receive.announced(&announcement);
@@ -312,6 +339,7 @@ where
             }
             context.shared.counters.tcp_timeout.count();
             core.send.timed_out(now, segment);
+            shrink(core, context, segment);
         }
         Timer::Probe(at) if at <= now => probe_tail(core, context),
         Timer::Persist(at) if at <= now => {
@@ -325,6 +353,33 @@ where
         _ => (),
     }
     Fate::Lives
+}
+
+/// RFC 1191's and RFC 2923 section 2.1's black hole: routers that drop large packets and do not say so, or whose word is
+/// filtered. Where one segment after the other is sent again in vain, smaller ones are tried.
+fn shrink<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, segment: u32) {
+    let expirations = core.send.busy.as_ref().map_or(0, |busy| busy.expirations);
+    let size = match expirations {
+        4 => 1_024,
+        6 if context.tuple.remote.is_ipv4() => 536,
+        _ => return,
+    };
+    let full = core.send.outstanding() >= segment;
+    if full && segment > u32::from(size) {
+        core.agreed.peer_mss = size;
+        context.shared.counters.tcp_black_hole.count();
+    }
+}
+
+/// RFC 9293 section 3.8.4: a segment with the number before SND.NXT, which the peer has to answer.
+pub(super) fn keepalive<E: Egress + ?Sized>(core: &Core, context: &mut Context<'_, E>) {
+    let segment = core.peer_segment(path_mss(context));
+    let limit = context.shared.limits.receive;
+    let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
+    let options = current_options(core, context.now);
+    let sequence = core.send.nxt.minus(1).get();
+    // Where the device is full, the next one is soon enough.
+    let _ = context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options);
 }
 
 /// RFC 9293 section 3.8.6.1: "at least one octet of new data (if available), or retransmit"; its acknowledgment tells the

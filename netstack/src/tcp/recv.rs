@@ -23,6 +23,10 @@ pub(super) struct Receive {
     pub(super) fin: Option<SeqNum>,
     /// The service knows of the end.
     pub(super) end_shown: bool,
+    /// What came twice last, until it is reported (RFC 2883).
+    pub(super) duplicate: Option<(SeqNum, SeqNum)>,
+    /// A packet came with a mark, and the peer has not said yet that it sends less (RFC 3168 section 6.1.3).
+    pub(super) marked: bool,
     assembly: Option<Box<Assembly>>,
 }
 
@@ -45,6 +49,8 @@ impl Receive {
             ack: Ack::Nothing,
             fin: None,
             end_shown: false,
+            duplicate: None,
+            marked: false,
             assembly: None,
         }
     }
@@ -93,6 +99,8 @@ impl Receive {
         budget: &mut Budget,
     ) -> Result<(), Refused> {
         let assembly = self.assembly.get_or_insert_default();
+        let twice = assembly.overlap(sequence, bytes);
+        self.duplicate = twice.or(self.duplicate);
         let result = assembly.insert(self.next, sequence, bytes, budget);
         self.tidy(budget);
         result
@@ -120,7 +128,11 @@ impl Receive {
         }
     }
 
+    /// Reports what came twice, then what came behind a hole.
     pub(super) fn sack(&self, blocks: &mut SackBlocks) {
+        if let Some((left, right)) = self.duplicate {
+            blocks.push(left.get(), right.get());
+        }
         if let Some(assembly) = self.assembly.as_ref() {
             assembly.sack(blocks);
         }
@@ -167,6 +179,7 @@ impl Receive {
         self.acknowledged = announcement.ack;
         self.edge = announcement.edge;
         self.ack = Ack::Nothing;
+        self.duplicate = None;
     }
 }
 

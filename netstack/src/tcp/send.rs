@@ -2,10 +2,12 @@
 
 use super::congestion::Congestion;
 use super::flight::Flight;
+use super::hystart::{Growth, HyStart};
 use super::queue::Queue;
 use super::recovery::{Phase, Reduction};
 use super::rtt::Rtt;
 use super::seq::SeqNum;
+use super::undo::{self, Undo};
 use crate::wire::tcp::SackBlocks;
 use crate::{Duration, Instant};
 use alloc::boxed::Box;
@@ -35,6 +37,10 @@ pub(super) struct Send {
     pub(super) closing: bool,
     /// The window of congestion was what held the last segment back, so it may grow.
     pub(super) limited: bool,
+    /// RFC 3168 section 6.1.2: the next new data says that the window was reduced.
+    pub(super) window_reduced: bool,
+    /// What was sent last when a mark reduced the window.
+    marked_to: Option<SeqNum>,
     pub(super) last_sent: Instant,
     pub(super) congestion: Congestion,
     pub(super) rtt: Rtt,
@@ -55,7 +61,13 @@ pub(super) struct Busy {
     pub(super) expirations: u8,
     /// Since when the peer has answered nothing, or held its window shut.
     pub(super) since: Option<Instant>,
-    duplicates: u8,
+    /// The largest segment that may be under way, in bytes of data; 0 where none is.
+    pub(super) largest: u32,
+    /// Duplicate acknowledgments in a row.
+    pub(super) duplicates: u8,
+    /// What to go back to if nothing was lost.
+    pub(super) undo: Option<Undo>,
+    hystart: HyStart,
     /// The tail that has been probed.
     pub(super) probed: Option<Probed>,
 }
@@ -91,7 +103,10 @@ impl Busy {
             reorder: None,
             expirations: 0,
             since: None,
+            largest: 0,
             duplicates: 0,
+            undo: None,
+            hystart: HyStart::new(),
             probed: None,
         }
     }
@@ -101,6 +116,7 @@ impl Busy {
         self.flight.clear();
         (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
         (self.expirations, self.since, self.duplicates, self.probed) = (0, None, 0, None);
+        (self.undo, self.hystart, self.largest) = (None, HyStart::new(), 0);
     }
 
     /// Bytes of the heap that it takes.
@@ -177,6 +193,8 @@ pub(super) struct Acknowledged {
     pub(super) fin: bool,
     /// A fast recovery has begun.
     pub(super) recovery: bool,
+    /// A loss turned out to be none, and its consequences were undone.
+    pub(super) undone: bool,
 }
 
 /// What a segment says about what we sent. Its ACK field is between SND.UNA and SND.NXT.
@@ -190,6 +208,8 @@ pub(super) struct Report<'a> {
     pub(super) bare: bool,
     /// The round trip by its timestamp.
     pub(super) echo: Option<Duration>,
+    /// The timestamp itself.
+    pub(super) stamp: Option<u32>,
     /// Bytes of data in a full segment of ours.
     pub(super) mss: u32,
 }
@@ -205,6 +225,8 @@ impl Send {
             wl2: nxt,
             closing: false,
             limited: false,
+            window_reduced: false,
+            marked_to: None,
             last_sent: now,
             congestion,
             rtt,
@@ -281,6 +303,9 @@ impl Send {
         }
         if advance != 0 {
             self.una = report.ack;
+            if busy.flight.is_empty() {
+                busy.largest = 0;
+            }
             result.data = (advance as usize).min(busy.queue.len());
             result.fin = advance as usize > busy.queue.len();
             busy.queue.release(result.data);
@@ -302,11 +327,22 @@ impl Send {
             }
         }
         busy.probe_answered(report, &mut self.congestion);
-        result.recovery =
-            busy.recover(report, delivered.bytes, advance, before, self.nxt, &mut self.congestion);
+        if busy.was_spurious(report, advance, self.nxt) {
+            busy.undo(report.mss, &mut self.congestion);
+            result.undone = true;
+        }
+        result.recovery = busy.recover(
+            report,
+            delivered.bytes,
+            advance,
+            before,
+            (self.una, self.nxt),
+            &mut self.congestion,
+        );
         let detected = busy.flight.detect(now, least, busy.phase != Phase::Open, report.mss);
         if detected.lost && busy.phase == Phase::Open {
-            busy.begin_recovery(self.nxt, before, report.mss, delivered.bytes, &mut self.congestion);
+            let sent = (self.una, self.nxt);
+            busy.begin_recovery(sent, before, report.mss, delivered.bytes, &mut self.congestion);
             result.recovery = true;
         }
         busy.reorder = detected.again;
@@ -315,9 +351,34 @@ impl Send {
         if !matches!(busy.phase, Phase::Recovery(_)) && limited && advance != 0 {
             let rtt = self.rtt.smoothed().unwrap_or_default();
             // What was reported before it was acknowledged has had its share of the window in recovery.
-            self.congestion.acknowledged(delivered.bytes.min(advance), report.mss, now, rtt);
+            let bytes = delivered.bytes.min(advance);
+            let growth = if self.congestion.is_first_slow_start() {
+                busy.hystart.acknowledged(bytes, report.ack, self.nxt, delivered.rtt)
+            } else {
+                Growth::By(bytes)
+            };
+            match growth {
+                Growth::By(bytes) => self.congestion.acknowledged(bytes, report.mss, now, rtt),
+                Growth::End => self.congestion.end_slow_start(),
+            }
         }
         result
+    }
+
+    /// RFC 3168 section 6.1.2: the peer has seen a mark. "TCP should not react to congestion indications more than once
+    /// every window of data". `in_flight` is what was under way before it said so. Says whether the window was reduced.
+    pub(super) fn congestion_marked(&mut self, ack: SeqNum, in_flight: u32, mss: u32) -> bool {
+        let Some(busy) = self.busy.as_ref() else { return false };
+        if self.marked_to.is_some_and(|marked| !ack.after(marked)) {
+            return false;
+        }
+        self.marked_to = Some(self.nxt);
+        self.window_reduced = true;
+        if busy.phase == Phase::Open {
+            self.congestion.lost(in_flight, mss);
+            self.congestion.set_window(self.congestion.threshold(), mss);
+        }
+        true
     }
 
     /// RFC 8985 section 6.3: the reordering timer has expired. Says whether a fast recovery has begun.
@@ -329,7 +390,7 @@ impl Send {
         busy.reorder = detected.again;
         let begins = detected.lost && busy.phase == Phase::Open;
         if begins {
-            busy.begin_recovery(self.nxt, before, mss, 0, &mut self.congestion);
+            busy.begin_recovery((self.una, self.nxt), before, mss, 0, &mut self.congestion);
         }
         begins
     }
@@ -338,6 +399,11 @@ impl Send {
     pub(super) fn timed_out(&mut self, now: Instant, mss: u32) {
         let nxt = self.nxt;
         let Some(busy) = self.busy.as_mut() else { return };
+        match busy.phase {
+            Phase::Open => busy.undo = Some(Undo::new(self.congestion, self.una, nxt)),
+            Phase::Recovery(_) => busy.undo = None,
+            Phase::Loss { .. } => (),
+        }
         // A timer that expires again for the same loss leaves the threshold alone.
         if !matches!(busy.phase, Phase::Loss { .. }) || busy.expirations == 0 {
             self.congestion.timed_out(busy.flight.size(), mss);
@@ -353,16 +419,18 @@ impl Send {
 }
 
 impl Busy {
+    /// `sent` is SND.UNA and SND.NXT.
     fn begin_recovery(
         &mut self,
-        nxt: SeqNum,
+        sent: (SeqNum, SeqNum),
         in_flight: u32,
         mss: u32,
         delivered: u32,
         congestion: &mut Congestion,
     ) {
+        self.undo = Some(Undo::new(*congestion, sent.0, sent.1));
         congestion.lost(in_flight, mss);
-        let mut reduction = Reduction::new(nxt, self.flight.unreported().saturating_add(delivered));
+        let mut reduction = Reduction::new(sent.1, self.flight.unreported().saturating_add(delivered));
         let window = reduction.window(delivered, self.flight.pipe(), congestion.threshold(), mss);
         congestion.set_window(window, mss);
         self.phase = Phase::Recovery(reduction);
@@ -389,6 +457,29 @@ impl Busy {
         self.probed = None;
     }
 
+    /// Whether what was presumed lost has arrived all the same.
+    fn was_spurious(&mut self, report: &Report<'_>, advance: u32, nxt: SeqNum) -> bool {
+        let twice = undo::duplicate(report);
+        if twice.is_some() {
+            self.flight.came_twice(report.ack, nxt);
+        }
+        let Some(undo) = self.undo.as_mut() else { return false };
+        let original = self.phase != Phase::Open
+            && advance != 0
+            && report.stamp.is_some_and(|stamp| undo.original_arrived(stamp));
+        original || twice.is_some_and(|block| undo.came_twice(block, report.mss))
+    }
+
+    /// RFC 4015 section 3.2: the window is as large as before, but what was not in flight does not go out in one burst.
+    fn undo(&mut self, mss: u32, congestion: &mut Congestion) {
+        let Some(undo) = self.undo.take() else { return };
+        if self.phase != Phase::Open {
+            self.flight.lose_none();
+        }
+        congestion.restore(&undo.congestion, self.flight.pipe(), mss);
+        (self.phase, self.expirations, self.duplicates) = (Phase::Open, 0, 0);
+    }
+
     /// Moves on in recovery, or into it by duplicates. Says whether it has begun.
     fn recover(
         &mut self,
@@ -396,7 +487,7 @@ impl Busy {
         delivered: u32,
         advance: u32,
         before: u32,
-        nxt: SeqNum,
+        sent: (SeqNum, SeqNum),
         congestion: &mut Congestion,
     ) -> bool {
         if advance != 0 {
@@ -409,7 +500,7 @@ impl Busy {
                     return false;
                 }
                 self.flight.lose_first(report.mss);
-                self.begin_recovery(nxt, before, report.mss, delivered, congestion);
+                self.begin_recovery(sent, before, report.mss, delivered, congestion);
                 return true;
             }
             Phase::Recovery(reduction) => {

@@ -15,6 +15,7 @@ mod floods;
 mod hostile;
 mod network;
 mod nic;
+mod recovery;
 mod rig;
 mod segments;
 mod server;

@@ -18,11 +18,21 @@ pub struct Nic {
     pub out: Vec<Vec<u8>>,
     /// Packets handed down.
     pub packets: usize,
+    /// What each of them said of congestion.
+    pub marks: Vec<Ecn>,
 }
 
 impl Nic {
     pub fn new() -> Self {
-        Self { mtu: 1_500, gso: None, fit: usize::MAX, room: usize::MAX, out: Vec::new(), packets: 0 }
+        Self {
+            mtu: 1_500,
+            gso: None,
+            fit: usize::MAX,
+            room: usize::MAX,
+            out: Vec::new(),
+            packets: 0,
+            marks: Vec::new(),
+        }
     }
 }
 
@@ -42,7 +52,7 @@ impl Egress for Nic {
         header: &mut [u8],
         payload: &[Slice<'_>],
         gso: Option<u16>,
-        _: Ecn,
+        ecn: Ecn,
     ) -> Result<(), SendError> {
         assert_eq!(header[16..18], [0, 0], "the checksum is the egress's to fill");
         assert_eq!(header.len(), usize::from(header[12] >> 4) * 4);
@@ -63,6 +73,7 @@ impl Egress for Nic {
         }
         self.room -= 1;
         self.packets += 1;
+        self.marks.push(ecn);
         let size = gso.map_or(data.len(), usize::from).max(1);
         let count = data.len().div_ceil(size).max(1);
         for number in 0..count {

@@ -37,8 +37,8 @@ complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(sub
 test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB, and the boot time
 	@$(here)/scripts/test full
 
-mutants: ## undo named fixes one by one: the tests must notice each
-	@$(here)/scripts/undone
+mutants: ## undo named fixes and rules one by one: the tests must notice each
+	@$(here)/scripts/undone && $(here)/scripts/mutants
 
 bench: image ## the boot time, in counted instructions
 	@$(here)/scripts/boot-time

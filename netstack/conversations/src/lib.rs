@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A file has one rule. Its head says the rule, where the rule is from, what Linux does with it (`same`, `differs, WHY`,
-//! `not applicable, WHY`), and which changes of the stack it must notice (`mutant: FILE: `OLD` -> `NEW``); `mtu: N` sets the
+//! `not applicable, WHY`), and which change of the stack it must notice (`mutant: NAME`, see `mutants.txt`); `mtu: N` sets the
 //! link's, `sysctl: KEY=VALUE` is for Linux. Then each line is something that the peer sends, that the host must send (and
 //! nothing else before it), or that the service does. In front may stand when it happens, counted from the line before:
 //! `40ms`, or `200..260ms` for what the host sends. `ours|` and `linux|` in front of all mark what only one of the two does.
@@ -35,7 +35,7 @@ mod script;
 
 pub use parse::parse;
 pub use play::{Host, play, play_as};
-pub use script::{Action, Line, Linux, Mutant, Script, Side};
+pub use script::{Action, Line, Linux, Script, Side};
 
 use std::fs;
 use std::net::Ipv4Addr;

@@ -1,6 +1,6 @@
 //! From a file to a script.
 
-use crate::script::{Action, Body, Bound, Choice, Event, FLAGS, Line, Linux, Mark, Mutant, Packet, Quote};
+use crate::script::{Action, Body, Bound, Choice, Event, FLAGS, Line, Linux, Mark, Packet, Quote};
 use crate::script::{Script, Side, Span, Tcp};
 use crate::{HOST, PEER};
 use std::net::Ipv4Addr;
@@ -56,13 +56,7 @@ fn head(script: &mut Script, key: &str, value: &str) -> Result<()> {
                 _ => return Err("same, or `differs, WHY`, or `not applicable, WHY`".into()),
             }
         }
-        "mutant" => {
-            let (file, change) = value.split_once(": ").ok_or("FILE: `OLD` -> `NEW`")?;
-            let (old, new) = change.split_once("` -> `").ok_or("FILE: `OLD` -> `NEW`")?;
-            let old = old.strip_prefix('`').ok_or("`OLD`")?.to_owned();
-            let new = new.strip_suffix('`').ok_or("`NEW`")?.to_owned();
-            script.mutants.push(Mutant { file: file.to_owned(), old, new });
-        }
+        "mutant" => script.mutants.push(value.to_owned()),
         "sysctl" => {
             let (name, value) = value.split_once('=').ok_or("KEY=VALUE")?;
             script.sysctls.push((name.to_owned(), value.to_owned()));

@@ -14,8 +14,8 @@ pub struct Script {
     pub source: String,
     /// What Linux does with it.
     pub linux: Linux,
-    /// Changes to the stack that the script must notice.
-    pub mutants: Vec<Mutant>,
+    /// Changes to the stack that the script must notice, by their names in `mutants.txt`.
+    pub mutants: Vec<String>,
     /// `key=value` below /proc/sys, for Linux alone.
     pub sysctls: Vec<(String, String)>,
     /// Largest IP packet of the link, in bytes.
@@ -43,17 +43,6 @@ pub enum Linux {
     Differs(String),
     /// The script cannot be played with it, and why.
     NotApplicable(String),
-}
-
-/// A change to the stack that takes the rule out: the old text stands once in the file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mutant {
-    /// Below `netstack/src`.
-    pub file: String,
-    /// What stands there.
-    pub old: String,
-    /// What takes its place.
-    pub new: String,
 }
 
 /// Who is being tested.

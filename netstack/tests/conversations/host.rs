@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// When a conversation begins, for the stack.
 const START: u64 = 1_000_000_000;
+/// How long before that the stack was started, in microseconds.
+const SETTLED: u64 = 60_000_000;
 /// By how much a timer may be late.
 const WHEEL: Duration = Duration::from_millis(5);
 
@@ -57,7 +59,12 @@ impl Virtual {
         let link = Link { mtu, sent: VecDeque::new() };
         let stack = Stack::new(config, Address(HOST_STATION), &[7; 32]);
         let mut host = Self { stack, link, stage, now: Duration::ZERO, call: None };
-        host.stack.poll(instant(host.now), &mut host.link, &mut host.stage);
+        // It claims its address before the conversation begins.
+        let mut due = Some(Instant::from_micros(START - SETTLED));
+        while let Some(time) = due.filter(|due| *due < instant(Duration::ZERO)) {
+            host.stack.poll(time, &mut host.link, &mut host.stage);
+            due = host.stack.next_deadline();
+        }
         // The peer and the router ask for the host, and so become known.
         for address in [PEER, ROUTER] {
             let head = [&[0xff; 6][..], &PEER_STATION, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &PEER_STATION];

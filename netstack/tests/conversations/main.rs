@@ -17,6 +17,7 @@ mod service;
 use conversations::{Script, load, play};
 use host::Virtual;
 use std::env;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
     println!("\nrunning {} tests", scripts.len());
     let mut failures = Vec::new();
     for script in &scripts {
-        let result = converse(script);
+        let result =
+            catch_unwind(|| converse(script)).unwrap_or_else(|_| Err(format!("{}: a panic", script.name)));
         if loud || result.is_err() {
             println!("test {} ... {}", script.name, if result.is_ok() { "ok" } else { "FAILED" });
         }

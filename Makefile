@@ -40,11 +40,13 @@ test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB, and the b
 mutants: ## undo named fixes and rules one by one: the tests must notice each
 	@$(here)/scripts/undone && $(here)/scripts/mutants
 
-bench: image ## the boot time, in counted instructions
+bench: image ## the boot time in counted instructions; requests/s and CPU on the tap beside nginx and smoltcp
 	@$(here)/scripts/boot-time
+	@$(here)/scripts/bench $(BENCH)
 
 #=
 #= SITE=dir            the site to embed (default: site/content)
 #= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
+#= BENCH=words         bench: options of scripts/bench, e.g. BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
 #= EXTRA=words         run: the guest's command line, e.g. EXTRA="log=debug"

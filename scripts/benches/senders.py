@@ -45,8 +45,8 @@ def nginx(space, site, folder, prefix=()):
     """nginx at its best settings, one worker."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, site=site), encoding="utf-8")
-    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-    child = space.start(*prefix, program, "-p", folder, "-c", folder / "nginx.conf")
+    found = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    child = space.start(*prefix, found, "-p", folder, "-c", folder / "nginx.conf")
     wait_until(child, lambda: listens(space), "nginx")
     return child
 
@@ -59,12 +59,23 @@ def halfpage(space, site, address, tap, options=(), prefix=()):
     return listening(space.start(*words, stdout=-1, text=True), "halfpage-tap")
 
 
+def smoltcp(space, site, address, tap, options=(), prefix=()):
+    """smoltcp on a tap, which it makes."""
+    words = [*prefix, program("smoltcp-server"), "--tap", tap, "--ip", address, "--site", site, *options]
+    return listening(space.start(*words, stdout=-1, text=True), "smoltcp-server")
+
+
 def lossy_link(space, taps, options):
     """The link with faults; its taps are made in the namespace."""
-    program = RELEASE / "lossy-link"
-    if not program.exists():
-        raise BenchError(f"{program} is missing: cargo build --release -p halfpage-bench")
-    return listening(space.start(program, *taps, *options, stdout=-1, text=True), "lossy-link")
+    return listening(space.start(program("lossy-link"), *taps, *options, stdout=-1, text=True), "lossy-link")
+
+
+def program(name):
+    """A program of netstack/bench."""
+    path = RELEASE / name
+    if not path.exists():
+        raise BenchError(f"{path} is missing: cargo build --release -p halfpage-bench")
+    return path
 
 
 def listening(child, name):

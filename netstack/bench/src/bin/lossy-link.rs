@@ -83,6 +83,8 @@ fn take(tap: &Tap, link: &mut Link, buffer: &mut Buffer, now: Instant) -> io::Re
 /// Gives the tap what is due. A tap that is down or full loses it, as a wire would.
 fn give(link: &mut Link, tap: &mut Tap, now: Instant) {
     while let Some(frame) = link.take(now) {
+        // What the tap has to say meanwhile waits in a queue that whoever started this has made long enough.
+        tap.turn();
         let _ = tap.transmit(&Frame { header: &frame, payload: &[], offload: Offload::default() });
     }
 }

@@ -66,6 +66,10 @@ class Domain:
                 return not alive
             time.sleep(0.05)
 
+    def said(self):
+        """What it has said since the last mark."""
+        return self.console()[self._marked :]
+
     def mark(self):
         """From here on `expect` looks only at what is said from now on."""
         self._marked = len(self.console())
@@ -74,11 +78,10 @@ class Domain:
         """Waits until the console, since the last mark, matches; gives back the match."""
         deadline = time.monotonic() + seconds
         while True:
-            said = self.console()
-            if match := re.search(pattern, said[self._marked :]):
+            if match := re.search(pattern, self.said()):
                 return match
             if time.monotonic() > deadline:
-                end = "\n".join(said.splitlines()[-50:])
+                end = "\n".join(self.console().splitlines()[-50:])
                 raise MachineError(f"{self.name} did not say {pattern} in {seconds} s; the end of {self.log}:\n{end}")
             time.sleep(0.05)
 

@@ -72,6 +72,10 @@ def judge(name, domain, crash, known):
     neighbour = re.search(rf"protect-{name}: .*; now ", said)
     require(neighbour, f"the permitted access is not there: {said}")
     require("was there" not in said, f"it went on: {said}")
+    if name != "stack":
+        report = said[said.find("CRASH: ") :]
+        lines = re.findall(r"^  \| (.*)$", report[report.find("the last lines:") :], re.MULTILINE)
+        require(lines and neighbour[0] in lines[-1], f"the report does not end with the last lines of the log: {said}")
     if name == "panic":
         require("CRASH: panic at kernel/src/protect/panic.rs:" in said, f"no report: {said}")
         require("index out of bounds: the len is 2 but the index is 2" in said, f"another panic: {said}")

@@ -27,11 +27,15 @@ class Stage:
 
     def boot(self, config, *words):
         """Starts a guest from a configuration for a real host; gives back its address."""
+        self.start(config, *words)
+        return self.listening()
+
+    def start(self, config, *words):
+        """Starts it, and waits for nothing."""
         self.address = None
         self.domain = shipped(self.machine, config, words)
         self.mac = mac_of(config)
         self.domain.create()
-        return self.listening()
 
     def listening(self):
         """Waits until the guest says since its last start where it listens."""

@@ -9,7 +9,7 @@ use kernel::guest::{self, Guest};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
 use kernel::time::Clock;
-use kernel::watchdog::Watchdog;
+use kernel::watchdog::{self, Watchdog};
 use kernel::xenstore::Store;
 use kernel::{boot, cmdline, entropy};
 use site::{Config, Server, Site};
@@ -22,9 +22,9 @@ fn main(entry: Entry) -> ! {
 
     let events = Events::open().unwrap_or_else(|error| fail("events", &error));
     let mut clock = Clock::start();
-    let watchdog = Watchdog::start(clock.now());
+    let watchdog = Watchdog::start(clock.now(), watchdog::TIMEOUT);
 
-    let mut store = Store::open(events).unwrap_or_else(|error| fail("xenstore", &error));
+    let mut store = Store::open(events, watchdog.timer()).unwrap_or_else(|error| fail("xenstore", &error));
     let identity = boot::identity(&mut store);
     let control = Control::open(&mut store);
     let control = control.inspect_err(|error| log::warn!("control: {error}")).ok();

@@ -4,11 +4,13 @@ use crate::events::Events;
 use crate::pv::{PAGE_SIZE, hypercall, p2m, start_info};
 use crate::time::system_time;
 use crate::uptime::ticks;
+use crate::watchdog::Timer;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU64;
+use core::sync::atomic::Ordering;
 use xen::xenstore::{Errno, Error, Session, StoreCounters, TimedOut, Wait, WatchId, XenstoreInterface};
 use xen::{Port, xenstore};
 
@@ -41,8 +43,9 @@ impl fmt::Display for OpenError {
 }
 
 impl Store {
-    /// Takes up the ring where it stands, and makes the store forget what a boot loader before us watched.
-    pub fn open(events: Events) -> Result<Self, OpenError> {
+    /// Takes up the ring where it stands, and makes the store forget what a boot loader before us watched. Waiting winds
+    /// the watchdog up: several requests to a slow store may make one round of the guest's loop.
+    pub fn open(events: Events, watchdog: Timer) -> Result<Self, OpenError> {
         const { assert!(size_of::<XenstoreInterface>() <= PAGE_SIZE) };
         let info = start_info();
         let address = p2m::address_of_frame(info.store_frame()).ok_or(OpenError::NoPage)?;
@@ -51,7 +54,12 @@ impl Store {
         // page's start, writable, and it is given to nobody else. The struct is made of atomics.
         let interface = unsafe { &*interface };
         let port = info.store_port();
-        let channel = Channel { events, port, deadline: NonZeroU64::MIN };
+        log::debug!(
+            "xenstore: the rings stand at {} and {}",
+            interface.requests_produced.load(Ordering::Relaxed),
+            interface.replies_consumed.load(Ordering::Relaxed)
+        );
+        let channel = Channel { events, port, watchdog, deadline: NonZeroU64::MIN };
         // The low bits of the counter: replies to a boot loader's requests have other numbers.
         let seed = u32::try_from(ticks() & u64::from(u32::MAX)).unwrap_or(0);
         let mut session = Session::new(interface.rings(), channel, seed);
@@ -151,6 +159,7 @@ fn found(read: Result<Vec<u8>, Error>) -> Result<Option<String>, Error> {
 pub struct Channel {
     events: Events,
     port: Port,
+    watchdog: Timer,
     /// System time, in nanoseconds, until which the reply is awaited.
     deadline: NonZeroU64,
 }
@@ -166,10 +175,15 @@ impl Wait for Channel {
     }
 
     fn wait(&mut self) -> Result<(), xenstore::TimedOut> {
-        if system_time() >= self.deadline.get() {
+        let now = system_time();
+        if now >= self.deadline.get() {
             return Err(TimedOut);
         }
-        self.events.wait(&[self.port], Some(self.deadline)).map_err(|_| TimedOut)?;
+        // Where it fails, the loop's own winding says so.
+        let _ = self.watchdog.wind();
+        let period = self.watchdog.period().micros().saturating_mul(1000);
+        let until = NonZeroU64::MIN.saturating_add(now.saturating_add(period)).min(self.deadline);
+        self.events.wait(&[self.port], Some(until)).map_err(|_| TimedOut)?;
         self.events.take(self.port);
         Ok(())
     }

@@ -25,7 +25,7 @@ def images():
     """Builds them; gives back the folder they are in."""
     line = ["cargo", "build", "-q", "--release", "--config", "kernel/cargo.toml", "-p", "halfpage"]
     line += ["--features", "protect", "--target", TARGET, "--target-dir", "target"]
-    for name in ("check-memory", *(f"protect-{name}" for name in NAMES)):
+    for name in ("check-memory", "protect-watchdog", *(f"protect-{name}" for name in NAMES)):
         line += ["--bin", name]
     subprocess.run(line, cwd=REPOSITORY, check=True)
     return REPOSITORY / "target" / TARGET / "release"
@@ -46,6 +46,7 @@ def all_hold(stage):
         domain = described(stage.machine, "check-memory", folder / "check-memory")
         domain.create()
         domain.expect("check-memory: ok", SECONDS)
+    hangs(stage, folder / "protect-watchdog")
     for name in NAMES:
         with stage.check(f"protection: {name}"):
             domain = described(stage.machine, f"protect-{name}", folder / f"protect-{name}", more=['on_crash="preserve"'])
@@ -55,6 +56,26 @@ def all_hold(stage):
                 judge(name, domain, crashed(stage, domain), symbols(folder / f"protect-{name}"))
             finally:
                 stage.machine.run(f"xl destroy {domain.name}")
+
+
+def hangs(stage, image):
+    """Xen ends an image that hangs, but neither one that feeds its watchdog nor one that waits for the store."""
+    with stage.check("protection: watchdog, also while the store is slow"):
+        domain = described(stage.machine, "protect-watchdog", image, more=['on_watchdog="destroy"'])
+        domain.create()
+        number = stage.machine.check(f"xl domid {domain.name}").strip()
+        try:
+            domain.expect("; stop the store now", SECONDS)
+            # Longer than its time-out of 3 s, and than the 4 s that it takes for long.
+            stage.machine.check("kill -STOP $(pidof xenstored); sleep 6; kill -CONT $(pidof xenstored)")
+            domain.expect("; now hanging", SECONDS)
+            gone = f"for n in $(seq {SECONDS * 5}); do xl domid {domain.name} || exit 0; sleep 0.2; done; exit 1"
+            require(stage.machine.run(gone, SECONDS * 4).status == 0, "it hangs on")
+            log = stage.machine.check(f"cat /var/log/xen/xl-{domain.name}.log*")
+            # SHUTDOWN_watchdog.
+            require(f"Domain {number} has shut down, reason code 4 " in log, f"xl says: {log[-500:]}")
+        finally:
+            stage.machine.run(f"xl destroy {domain.name}")
 
 
 def crashed(stage, domain):

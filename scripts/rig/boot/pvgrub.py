@@ -1,5 +1,6 @@
 """The guest after PV GRUB, as a cloud starts it: an ext2 disk with the gzipped image and a menu."""
 
+import re
 import shutil
 import subprocess
 
@@ -14,7 +15,7 @@ GRUB_MEMORY = 64
 MENU = """\
 set timeout=0
 menuentry halfpage {
-    linux /boot/halfpage.gz log=info
+    linux /boot/halfpage.gz log=debug
 }
 """
 
@@ -47,5 +48,9 @@ def boots(stage):
         require(get(stage.address, "/")[0] == 200, "another status")
         reason = stage.shutdown()
         require(reason == 0, f"shutdown's reason is {reason}")
+    with stage.check("it took the store's rings up where GRUB had left them"):
+        # Grants are not seen here: this GRUB ends its own.
+        stood = re.search(r" xenstore: the rings stand at (\d+) and (\d+)\n", stage.domain.said())
+        require(stood and min(map(int, stood.groups())) > 0, f"it says {stood and stood[0]}")
     stage.destroy()
     stage.machine.run("losetup -d /dev/loop0")

@@ -6,6 +6,8 @@ use crate::grants::Grants;
 use crate::nic::{self, Nic};
 use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
+use crate::quota::Quota;
+use crate::registers::Registers;
 use crate::status::{self, State};
 use crate::time::{self, Clock};
 use crate::watchdog::Watchdog;
@@ -30,8 +32,19 @@ const VIF: &str = "device/vif/0";
 /// Receive slots taken before timers and the store have their turn.
 const BUDGET: u32 = 64;
 
-/// How long the toolstack's request waits to be read again where the store failed.
+/// How long the toolstack's request waits to be read again, or watched, where the store failed: twice as long each
+/// time, since a silent store holds the whole loop up until its time-out.
 const CONTROL_AGAIN: Duration = Duration::from_secs(1);
+/// The longest that it waits.
+const CONTROL_AGAIN_MAX: Duration = Duration::from_secs(64);
+
+/// Sleeps that fail one after the other before the guest gives up: without sleep it only burns its processor.
+const POLL_FAILURES: u32 = 1000;
+
+/// Lines about the interface in a period, however often its backend comes and goes.
+const NETWORK_LINES: u32 = 12;
+/// That period.
+const NETWORK_LINES_PERIOD: Duration = Duration::from_secs(60);
 
 /// How long open connections have to end once the guest is told to stop.
 const CONNECTIONS_END: Duration = Duration::from_secs(5);
@@ -46,7 +59,7 @@ pub struct Guest {
     pub clock: Clock,
     /// The connection to xenstore.
     pub store: Store,
-    /// The toolstack's requests; `None` where they cannot be heard.
+    /// The toolstack's requests; `None` until the store lets them be watched.
     pub control: Option<Control>,
     /// The network interface.
     pub device: netfront::device::Device<Grants>,
@@ -79,9 +92,14 @@ struct Progress {
     phase: Phase,
     /// When the toolstack's request is read again: the last time the store failed.
     control_again: Option<Instant>,
+    /// How long after a failure that is.
+    control_delay: Duration,
     /// What went wrong last, so that what goes wrong for ever is said once.
     store_error: Option<Error>,
     poll_error: Option<Errno>,
+    /// Sleeps that failed since the last that did not.
+    poll_failures: u32,
+    network_lines: Quota,
 }
 
 /// The interface's tables, within a quarter of the memory that is free.
@@ -117,17 +135,20 @@ pub fn wall_clock(now: Instant) -> WallClock {
 impl Guest {
     /// Serves until the toolstack ends it.
     pub fn run(mut self) -> ! {
+        let now = self.clock.now();
         let mut progress = Progress {
             stack: None,
             stop: None,
             listening: false,
             phase: Phase::Absent,
-            control_again: None,
+            control_again: self.control.is_none().then_some(now),
+            control_delay: CONTROL_AGAIN,
             store_error: None,
             poll_error: None,
+            poll_failures: 0,
+            network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD, now),
         };
         status::state(&mut self.store, State::Booting);
-        let now = self.clock.now();
         self.connect(now, &mut progress);
         if self.device.identity().is_none() {
             log::warn!(
@@ -182,33 +203,49 @@ impl Guest {
     /// Reads what the toolstack asks for. No further event comes for it, so where the store fails it is read again later.
     fn heed(&mut self, now: Instant, progress: &mut Progress) {
         progress.control_again = None;
-        let Some(control) = &self.control else { return };
-        match control.request(&mut self.store) {
+        match self.request() {
             Ok(request) => {
                 progress.store_error = None;
+                progress.control_delay = CONTROL_AGAIN;
                 if let Some(reason) = request {
                     self.begin_stop(reason, now, progress);
                 }
             }
             Err(error) => {
-                progress.control_again = Some(now + CONTROL_AGAIN);
+                // The call may have taken its time.
+                progress.control_again = Some(self.clock.now() + progress.control_delay);
+                progress.control_delay = progress.control_delay.times(2).min(CONTROL_AGAIN_MAX);
                 progress.complain(error);
             }
         }
+    }
+
+    /// What the toolstack asks for; watches for it first where that could not be done before.
+    fn request(&mut self) -> Result<Option<Shutdown>, Error> {
+        let control = match &mut self.control {
+            Some(control) => control,
+            control => control.insert(Control::open(&mut self.store)?),
+        };
+        control.request(&mut self.store)
     }
 
     /// Brings the interface's handshake on.
     fn connect(&mut self, now: Instant, progress: &mut Progress) {
         let had_identity = self.device.identity().is_some();
         let change = self.device.control(&mut self.store, Microseconds(now.micros()));
-        if let (false, Some(identity)) = (had_identity, self.device.identity()) {
+        if let (false, Some(identity)) = (had_identity, self.device.identity())
+            && progress.network_lines.take(now)
+        {
             log::info!("network: {VIF}, {}, backend in domain {}", identity.mac, identity.domain);
         }
         let phase = self.device.phase();
         if phase != progress.phase {
             progress.phase = phase;
             match self.device.features().filter(|_| phase == Phase::Connected) {
-                Some(features) => log::info!("network: connected, offloads: {features}"),
+                Some(features) if progress.network_lines.take(now) => {
+                    log::info!("network: connected, offloads: {features}");
+                }
+                Some(_) => {}
                 None => log::debug!("network: {phase:?}"),
             }
         }
@@ -339,6 +376,11 @@ impl Guest {
             log::error!("events: no sleep: {error}");
         }
         progress.poll_error = error;
+        progress.poll_failures = if error.is_some() { progress.poll_failures.saturating_add(1) } else { 0 };
+        if let Some(error) = error.filter(|_| progress.poll_failures >= POLL_FAILURES) {
+            let reason = format_args!("no sleep, {POLL_FAILURES} times in a row: {error}");
+            panic::crash(reason, &Registers::here());
+        }
     }
 }
 

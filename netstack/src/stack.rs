@@ -114,6 +114,9 @@ impl<S: Service> Stack<S> {
             }
             Some(Delivery::Conflict) => {
                 if let Some(message) = self.client.as_mut().and_then(|client| client.decline(now)) {
+                    // RFC 5227 section 2.4: "SHOULD actively attempt to reset any existing connections".
+                    let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                    self.tcp.reset(now, service, &mut outlet);
                     self.configure(None, now, device, service);
                     self.interface.send_dhcp(&message, now, device);
                 }

@@ -54,6 +54,9 @@ const RENEWAL_WAIT: Duration = Duration::from_secs(60);
 const COMPLAINTS: Bucket = Bucket::new(10, 1);
 /// After an address was declined, nothing is asked for this long (section 3.1, point 5).
 const DECLINED_WAIT: Duration = Duration::from_secs(10);
+/// MAX_CONFLICTS of RFC 5227 section 1.1: after so many, each wait is as long as RATE_LIMIT_INTERVAL.
+const CONFLICTS: u32 = 10;
+const CONFLICTS_WAIT: Duration = Duration::from_secs(60);
 /// The longest name that is sent: a label of RFC 1035 section 2.3.4.
 const NAME: usize = 63;
 
@@ -65,6 +68,8 @@ pub(crate) struct Client {
     state: State,
     random: Random,
     complaints: Bucket,
+    /// Addresses declined since one was prolonged.
+    conflicts: u32,
     pub(crate) counters: Counters,
 }
 
@@ -128,6 +133,7 @@ impl Client {
             state: State::Init { at: Instant::ZERO },
             random,
             complaints: COMPLAINTS,
+            conflicts: 0,
             counters: Counters::default(),
         }
     }
@@ -180,7 +186,9 @@ impl Client {
         log::warn!("dhcp: {address} is declined: another station has it");
         let message = self.notice(Operation::Decline, address, server);
         self.counters.dhcp_declined.count();
-        let wait = DECLINED_WAIT + self.random.span(JITTER);
+        self.conflicts = self.conflicts.saturating_add(1);
+        let least = if self.conflicts < CONFLICTS { DECLINED_WAIT } else { CONFLICTS_WAIT };
+        let wait = least + self.random.span(JITTER);
         self.state = State::Init { at: now + wait };
         Some(message)
     }
@@ -348,6 +356,7 @@ impl Client {
             }
             (State::Renewing { .. } | State::Rebinding { .. } | State::Rebooting { .. }, Answer::Ack) => {
                 self.counters.dhcp_renewed.count();
+                self.conflicts = 0;
                 Some(self.bind(server, reply, now))
             }
             (

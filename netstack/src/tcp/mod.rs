@@ -242,6 +242,16 @@ impl<S: Service> Tcp<S> {
         }
     }
 
+    /// Resets every connection, as their address is about to be given up; what the device has no room for is not told.
+    pub fn reset<E: Egress + ?Sized>(&mut self, now: Instant, service: &mut S, egress: &mut E) {
+        for at in 0..self.connections.end() {
+            self.step(at, now, service, egress, |connection, _, _| {
+                connection.core.reset = true;
+                Fate::Lives
+            });
+        }
+    }
+
     /// Ends every connection without a word, as the address that they had is gone: what was sent from it would be another
     /// station's, or a lie.
     pub fn abandon(&mut self, now: Instant, service: &mut S) {

@@ -207,6 +207,8 @@ mod tests {
         // 0303 + 4500 = 4803, its complement b7fc.
         assert_eq!(Refusal::Port.emit(&[0x45, 0x00]), [3, 3, 0xb7, 0xfc, 0, 0, 0, 0]);
         assert_eq!(Refusal::Protocol.emit(&[0x45, 0x00]), [3, 2, 0xb7, 0xfd, 0, 0, 0, 0]);
+        // 0b01 + 4500 = 5001, its complement affe.
+        assert_eq!(Refusal::Reassembly.emit(&[0x45, 0x00]), [11, 1, 0xaf, 0xfe, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -37,17 +37,38 @@ fn a_conflict_at_the_start_declines_the_address() {
     assert!(matches!(host.stack.next_event(), Some(Event::AddressAcquired(_))));
     connect(&mut host);
     host.wait(Duration::from_millis(1_500));
-    let decline = one(&host.receive(&conflict()));
+    let sent = host.receive(&conflict());
+    let reset = payload(&sent[0]);
+    assert_eq!((&reset[..4], reset[13]), (&[0, 80, 0xc0, 0][..], 0x14), "RST, ACK");
+    let decline = one(&sent[1..]);
     assert_eq!((decline.kind(), decline.destination), (4, ALL.0));
     assert_eq!((&decline.source_ip[..], &decline.destination_ip[..]), (&[0; 4][..], &[255; 4][..]));
     assert_eq!((decline.option(50), decline.option(54)), (Some(&YOURS[..]), Some(&SERVER[..])));
     assert_eq!((decline.client(), decline.option(12)), (&[0; 4][..], None));
     assert_eq!((host.stack.next_event(), host.stack.addressing()), (Some(Event::AddressLost), None));
     assert_eq!((host.counter("arp_yielded"), host.counter("dhcp_declined")), (1, 1));
-    assert_eq!((host.stack.tcp().lengths(), host.counter("tcp_abandoned")), ((0, 0, 0), 1));
+    assert_eq!((host.stack.tcp().lengths(), host.counter("tcp_abandoned")), ((0, 0, 0), 0));
     assert!(host.receive(&arp(ALL, 1, THEIRS, SERVER, [0; 6], YOURS)).is_empty(), "it is not ours");
     assert!(host.wait(Duration::from_millis(9_999)).is_empty());
     assert_eq!(one(&host.wait(Duration::from_millis(1_001))).kind(), 1);
+}
+
+/// RFC 5227 section 2.1.1: after ten conflicts, an address a minute.
+#[test]
+fn a_segment_full_of_conflicts_is_asked_ever_more_slowly() {
+    let mut host = host();
+    let mut waits = Vec::new();
+    for _ in 0..11 {
+        let discover = one(&host.wait(Duration::ZERO));
+        let request = one(&host.receive(&answer(OFFER, discover.xid(), USUAL)));
+        host.receive(&answer(ACK, request.xid(), USUAL));
+        assert_eq!(one(&host.receive(&conflict())).kind(), 4);
+        let from = host.now;
+        host.now = host.stack.next_deadline().unwrap();
+        host.poll();
+        waits.push(host.now.since(from).secs());
+    }
+    assert_eq!(waits, [10, 10, 10, 10, 10, 10, 10, 10, 10, 60, 60]);
 }
 
 /// RFC 5227 section 2.4 (b).

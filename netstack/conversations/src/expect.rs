@@ -98,7 +98,7 @@ fn compare_tcp(tcp: &Tcp, segment: &Segment, flow: &mut Flow, side: Side) -> Res
         flow.stamped = flow.offered && segment.stamps().is_some();
     }
     // Where to push is left to the sender (RFC 9293 section 3.9.1.2), but for the last segment.
-    let loose = if side == Side::Linux && tcp.length > 0 { 8 } else { 0 };
+    let loose = if side == Side::Linux && (tcp.length > 0 || tcp.flags & 1 != 0) { 8 } else { 0 };
     if (tcp.flags ^ segment.flags) & !loose != 0 {
         return Err("other flags".into());
     }

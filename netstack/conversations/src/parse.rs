@@ -231,6 +231,7 @@ fn icmp(text: &str) -> Result<Body> {
                 "quench" => (4, 0),
                 "redirect" => (5, 1),
                 "time-exceeded" => (11, 0),
+                "reassembly-exceeded" => (11, 1),
                 "parameter-problem" => (12, 0),
                 other => return Err(format!("no such ICMP message: {other}")),
             };

@@ -1,9 +1,16 @@
-"""The Xen rig: a whole Xen host in emulation, and the guests that run in it.
+"""The Xen rig: a whole Xen host in emulation, the guests that run in it, and what is asked of them.
 
-    suite      the Debian release that carries a Xen, and its packages
-    archive    writing cpio archives
-    dom0       the initramfs of dom0
+    suite        the Debian release that carries a Xen, and its packages
+    archive      writing the cpio archive that a kernel unpacks as its first root
+    dom0         the files that boot a Xen host; init, agent and block run inside it
     accelerator  whether hardware virtualisation boots Xen here
-    machine    the emulated host
-    domain     a guest in it
+    machine      the emulated host: QEMU, and commands in dom0
+    domain       a guest in it
+    peer         a Linux guest that serves files, to try the rig and to measure against
+    visit, here  make run: in the emulated host, or on a machine that is a Xen dom0
+    interrupt    ending on Ctrl-C
+    segment      an Ethernet segment in a network namespace, with DHCP
+    capture      what crossed it
+    checks       named checks and their tally
+    boot         what the guest must do, in groups of checks
 """

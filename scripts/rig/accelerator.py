@@ -14,9 +14,7 @@ class Accelerator:
         self.arguments = arguments
 
 
-SOFTWARE = Accelerator(
-    "software emulation (TCG)", ("-accel", "tcg,thread=multi", "-cpu", "max,-smap", "-smp", "2")
-)
+SOFTWARE = Accelerator("software emulation (TCG)", ("-accel", "tcg,thread=multi", "-cpu", "max,-smap", "-smp", "2"))
 HARDWARE = Accelerator("KVM", ("-accel", "kvm", "-cpu", "host,-smap", "-smp", "2"))
 
 TRIAL_SECONDS = 30
@@ -35,7 +33,7 @@ def accelerator(dom0):
 
 
 def remembered(dom0):
-    """"kvm" or "tcg"."""
+    """ "kvm" or "tcg"."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     note = RIG / f"accelerator-{os.stat('/dev/kvm').st_ctime_ns}"

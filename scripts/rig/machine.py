@@ -10,7 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-
 # Xen gets a serial port for itself and dom0. SMAP is off because an emulated one makes Xen fault on
 # the stack of its guest. dom0 has one CPU: with two, every change of a page table waits in emulation for
 # the other CPU's thread, and the tools run ten times slower. The guest takes the other CPU. pv-l1tf is
@@ -59,7 +58,9 @@ class Machine:
     folder: its artefacts (console of Xen and dom0, consoles of the guests, xl's logs, commands).
     """
 
-    def __init__(self, dom0, accelerator, folder, network=None, memory=2048, capture=None, append="", boot_seconds=BOOT_SECONDS):
+    def __init__(
+        self, dom0, accelerator, folder, network=None, memory=2048, capture=None, append="", boot_seconds=BOOT_SECONDS
+    ):
         self.dom0 = dom0
         self.folder = Path(folder)
         self.network = network or UserNetwork()

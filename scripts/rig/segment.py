@@ -76,10 +76,10 @@ class Segment:
             subprocess.run(["ip", *line.split()], check=True)
         self._dnsmasq = subprocess.Popen(
             [
-                shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"), "--keep-in-foreground", "--conf-file=/dev/null",
-                "--port=0", "--no-ping", "--user=root", "--group=root", f"--interface={TAP}", "--bind-interfaces",
+                shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"), "--no-daemon", "--conf-file=/dev/null",
+                "--port=0", "--no-ping", f"--interface={TAP}", "--bind-interfaces",
                 f"--dhcp-range={LEASES[0]},{LEASES[1]},255.255.255.0,1h", f"--dhcp-option=3,{ADDRESS}",
-                "--dhcp-authoritative", f"--dhcp-leasefile={self.leases}", "--log-dhcp", "--log-facility=-", "--pid-file",
+                "--dhcp-authoritative", f"--dhcp-leasefile={self.leases}", "--log-dhcp", "--pid-file",
             ],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "dnsmasq.log", "wb"), preexec_fn=die_with_parent,
         )  # fmt: skip

@@ -63,9 +63,7 @@ class Suite:
         (self.folder / "sources.list").write_text(self._source())
         self._apt("apt-get", "update", "-qq")
         named = [package.format(xen=self.xen) for package in PACKAGES]
-        listing = self._apt(
-            "apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *named
-        )
+        listing = self._apt("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *named)
         files = re.findall(r"^'\S+' (\S+) \d+", listing, re.MULTILINE)
         packages = sorted({self._specified(name) for name in files if self._kept(name, named)})
         self._apt("apt-get", "download", "-qq", *packages, cwd=self.folder / "debs")
@@ -98,6 +96,7 @@ class Suite:
             "Dir::State::status": "/dev/null",
             "Dir::Cache": self.folder / "cache",
             "APT::Architecture": "amd64",
+            "APT::Update::Error-Mode": "any",
             "APT::Get::AllowUnauthenticated": "false",
         }
         if os.geteuid() == 0:
@@ -105,9 +104,7 @@ class Suite:
         line = [command[0]]
         for key, value in options.items():
             line += ["-o", f"{key}={value}"]
-        result = subprocess.run(
-            line + list(command[1:]), cwd=cwd, capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(line + list(command[1:]), cwd=cwd, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise SuiteError(f"{' '.join(command[:2])} for {self.name}: {result.stderr.strip()}")
         return result.stdout

@@ -7,8 +7,8 @@ from .client import get
 
 # What Linux says of a healthy virtual interface.
 HEALTHY = re.compile(
-    r"Guest Rx ready|link becomes ready|entered (?:promiscuous mode|(?:blocking|disabled|forwarding|listening|learning) state)"
-    r"|left promiscuous mode|left allmulticast mode|entered allmulticast mode"
+    r"Guest Rx ready|link becomes ready|(?:left|entered) (?:promiscuous|allmulticast) mode"
+    r"|entered (?:blocking|disabled|forwarding|listening|learning) state"
 )
 
 

@@ -17,7 +17,8 @@ SECONDS = 30
 
 FAULT = re.compile(r"CRASH: page fault: (\w+) at fault address 0x([0-9a-f]+) .*\n  rip 0x([0-9a-f]+) ")
 BY_XEN = re.compile(
-    r"Domain (\d+) \(vcpu#0\) crashed on cpu.*?RIP: +e033:\[<([0-9a-f]+)>\].*?rsp: ([0-9a-f]+).*?cr2: ([0-9a-f]+)", re.DOTALL
+    r"Domain (\d+) \(vcpu#0\) crashed on cpu.*?RIP: +e033:\[<([0-9a-f]+)>\].*?rsp: ([0-9a-f]+).*?cr2: ([0-9a-f]+)",
+    re.DOTALL,
 )
 
 
@@ -49,7 +50,9 @@ def all_hold(stage):
     hangs(stage, folder / "protect-watchdog")
     for name in NAMES:
         with stage.check(f"protection: {name}"):
-            domain = described(stage.machine, f"protect-{name}", folder / f"protect-{name}", more=['on_crash="preserve"'])
+            domain = described(
+                stage.machine, f"protect-{name}", folder / f"protect-{name}", more=['on_crash="preserve"']
+            )
             stage.machine.check("xl dmesg -c >/dev/null")
             domain.create()
             try:
@@ -81,7 +84,9 @@ def hangs(stage, image):
 def crashed(stage, domain):
     """Waits for the crash; gives back its number and what Xen said meanwhile."""
     number = stage.machine.check(f"xl domid {domain.name}").strip()
-    waiting = f"for n in $(seq {SECONDS * 5}); do xl list {number} | grep -q ' [-a-z]*c- ' && exit; sleep 0.2; done; exit 1"
+    waiting = (
+        f"for n in $(seq {SECONDS * 5}); do xl list {number} | grep -q ' [-a-z]*c- ' && exit; sleep 0.2; done; exit 1"
+    )
     require(stage.machine.run(waiting, SECONDS * 4).status == 0, f"no crash; it said: {domain.console()}")
     return number, stage.machine.check("xl dmesg")
 

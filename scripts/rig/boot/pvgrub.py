@@ -30,7 +30,9 @@ def disk(folder):
     image = folder / "pvgrub.img"
     image.unlink(missing_ok=True)
     tool = shutil.which("mke2fs") or "/usr/sbin/mke2fs"
-    subprocess.run([tool, "-q", "-F", "-t", "ext2", "-d", root, image, f"{DISK_MIB}M"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [tool, "-q", "-F", "-t", "ext2", "-d", root, image, f"{DISK_MIB}M"], check=True, stdout=subprocess.DEVNULL
+    )
     return image
 
 

@@ -12,13 +12,23 @@ def nmap(address, *words):
     line = ["nmap", "-n", "-Pn", "-oX", "-", *words, address]
     result = subprocess.run(line, capture_output=True, text=True, check=False, timeout=900)
     require(result.returncode == 0, f"{' '.join(line)}: {result.stderr.strip()}")
-    host = ElementTree.fromstring(result.stdout).find("host")
+    return states_of(result.stdout)
+
+
+def states_of(report):
+    """The same, of nmap's XML."""
+    host = ElementTree.fromstring(report).find("host")
     require(host is not None, "nmap saw no host")
     states = {
         (port.get("protocol"), int(port.get("portid"))): port.find("state").get("state") for port in host.iter("port")
     }
     states[None] = {extra.get("state"): int(extra.get("count")) for extra in host.iter("extraports")}
     return states
+
+
+def open_of(states):
+    """The numbers that are open."""
+    return {key[1] for key, state in states.items() if key and state == "open"}
 
 
 def ping(stage):
@@ -32,8 +42,7 @@ def ping(stage):
 def protocols(stage):
     """nmap -sO."""
     with stage.check("nmap -sO shows icmp, tcp and udp and no more"):
-        found = nmap(stage.address, "-sO", "-T4", "--max-retries", "2")
-        there = {number for (_, number), state in ((k, s) for k, s in found.items() if k) if state == "open"}
+        there = open_of(nmap(stage.address, "-sO", "-T4", "--max-retries", "2"))
         require(there == {1, 6, 17}, f"open are the protocols {sorted(there)}")
 
 
@@ -41,9 +50,9 @@ def ports(stage):
     """nmap -p-, and the guest lives on."""
     with stage.check("nmap -p- finds port 80 open and no other"):
         found = nmap(stage.address, "-sS", "-p-", "-T4", "--min-rate", "800", "--max-retries", "3")
-        open_ports = {number for key, state in found.items() if key and state == "open" for number in (key[1],)}
+        there = open_of(found)
         closed = found[None].get("closed", 0) + sum(state == "closed" for key, state in found.items() if key)
-        require(open_ports == {80}, f"open are {sorted(open_ports)}")
+        require(there == {80}, f"open are {sorted(there)}")
         require(closed > 0, f"no port answered as closed: {found[None]}")
     with stage.check("serves after the scans"):
         require(get(stage.address, "/")[0] == 200, "another status")

@@ -78,7 +78,9 @@ def folders(stage, site):
         folder = next(path.parent for path in served(site) if path.name == "index.html" and path.parent != site)
         name = "/" + urllib.parse.quote(str(folder.relative_to(site)))
         status, headers, _ = get(stage.address, name)
-        require(status == 301 and headers["location"].endswith(name + "/"), f"status {status}, {headers.get('location')}")
+        require(
+            status == 301 and headers["location"].endswith(name + "/"), f"status {status}, {headers.get('location')}"
+        )
         status, _, body = get(stage.address, name + "/")
         require((status, body) == (200, (folder / "index.html").read_bytes()), f"status {status}")
 

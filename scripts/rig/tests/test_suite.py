@@ -9,7 +9,9 @@ class Mirror(unittest.TestCase):
     """Which address of apt's configuration is the Debian archive."""
 
     def test_stanza_of_a_release(self):
-        text = "Types: deb\nURIs: http://a.example/x\nSuites: nodistro\n\nTypes: deb\n# a note\nURIs: http://b.example/debian\nSuites: bookworm bookworm-updates\n"
+        other = "Types: deb\nURIs: http://a.example/x\nSuites: nodistro\n"
+        debian = "Types: deb\n# a note\nURIs: http://b.example/debian\nSuites: bookworm bookworm-updates\n"
+        text = f"{other}\n{debian}"
         self.assertEqual(mirror_of_stanzas(text), "http://b.example/debian")
 
     def test_security_alone_is_no_archive(self):

@@ -1,0 +1,82 @@
+"""make run on a machine that is a Xen dom0, with tools that only look like xl and xenstore-read."""
+
+import io
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from rig.here import Here, is_dom0
+
+XL = """#!/bin/sh
+echo "xl $*" >>"$LOG"
+case $1 in
+create) : >"$LOG.alive" ;;
+domid) [ -e "$LOG.alive" ] && echo 7 ;;
+shutdown) rm "$LOG.alive" ;;
+console) exec sleep 60 ;;
+esac
+"""
+
+STORE = """#!/bin/sh
+[ "$1" = /local/domain/7/data/address ] && echo 192.0.2.7
+"""
+
+
+class Interrupt:
+    """Nobody interrupts."""
+
+    def hold(self):
+        """Nothing to hold."""
+
+
+class Ended(Exception):
+    """Thrown out of the wait, as Ctrl-C would be."""
+
+
+class Output(io.StringIO):
+    """A stream that a process can write to as well, and that stops everything once it has the URL."""
+
+    def fileno(self):
+        """Where the console goes."""
+        return os.open(os.devnull, os.O_WRONLY)
+
+    def write(self, text):
+        """Takes text; the URL is the last that is wanted."""
+        super().write(text)
+        if text.startswith("http://"):
+            raise Ended
+        return len(text)
+
+
+class OnDom0(unittest.TestCase):
+    """Xen's own tools are asked, in order."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        for name, text in (("xl", XL), ("xenstore-read", STORE)):
+            (self.folder / name).write_text(text)
+            (self.folder / name).chmod(0o755)
+        before = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
+        os.environ.update(PATH=f"{self.folder}:{os.environ['PATH']}", LOG=str(self.folder / "log"))
+
+    def test_capabilities(self):
+        path = self.folder / "capabilities"
+        self.assertFalse(is_dom0(path))
+        path.write_text("control_d\n")
+        self.assertTrue(is_dom0(path))
+        path.write_text("")
+        self.assertFalse(is_dom0(path))
+
+    def test_url_from_the_store_and_a_clean_end(self):
+        config = self.folder / "xen.cfg"
+        config.write_text('name = "halfpage"\n')
+        out = Output()
+        with self.assertRaises(Ended), Here(config, ["memory=16"], Interrupt()) as guest:
+            guest.run(out)
+        self.assertEqual(out.getvalue(), "http://192.0.2.7/")
+        said = (self.folder / "log").read_text().splitlines()
+        self.assertEqual(said[0], f"xl create {config} memory=16")
+        self.assertEqual(said[-1], "xl shutdown -w halfpage")
+        self.assertFalse((self.folder / "log.alive").exists())

@@ -40,8 +40,9 @@ test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB, and the b
 mutants: ## undo named fixes and rules one by one: the tests must notice each
 	@$(here)/scripts/undone && $(here)/scripts/mutants
 
-bench: image ## the boot time in counted instructions; requests/s and CPU on the tap beside nginx and smoltcp
+bench: image ## boot time and packets in counted instructions; requests/s and CPU on the tap beside nginx and smoltcp
 	@$(here)/scripts/boot-time
+	@$(here)/scripts/packet-cost
 	@$(here)/scripts/bench $(BENCH)
 
 #=

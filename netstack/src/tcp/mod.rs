@@ -5,7 +5,8 @@
 //!   all other data waits in a bounded buffer ([`assembly`]).
 //! - What the service queues is kept as a list of slices until it is acknowledged ([`queue`]), so there is no send buffer.
 //!   The scoreboard ([`flight`]) says what is under way, [`congestion`] how much may be, [`output`] sends.
-//! - SYN-RECEIVED ([`listener`]) and TIME-WAIT ([`time_wait`]) have small tables of their own.
+//! - SYN-RECEIVED ([`listener`]) and TIME-WAIT ([`time_wait`]) have small tables of their own; [`admission`] says who gets in,
+//!   by [`cookies`] once the first table is full, and [`eviction`] who goes when a bound is met.
 //! - Timers lie in wheels ([`timers`]). Nothing here walks over all connections, [`Tcp::stop`] apart.
 //!
 //! An idle connection is a [`connection::Core`] and what its service keeps; the rest is lent to it while it is busy.

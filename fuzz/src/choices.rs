@@ -10,6 +10,11 @@ impl<'a> Choices<'a> {
         Self(input)
     }
 
+    /// Bytes that are left.
+    pub fn left(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

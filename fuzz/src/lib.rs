@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "arp", longest: 64, run: targets::link::arp },
     Target { name: "checksum", longest: 512, run: targets::checksum::checksum },
     Target { name: "cmdline", longest: 256, run: targets::cmdline::cmdline },
+    Target { name: "conversation", longest: 512, run: targets::conversation::conversation },
     Target { name: "dhcpv4", longest: 768, run: targets::dhcpv4::message },
     Target { name: "ethernet", longest: 64, run: targets::link::ethernet },
     Target { name: "http_connection", longest: 4_096, run: targets::http::connection },
@@ -38,9 +39,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ipv4", longest: 256, run: targets::ip::ipv4 },
     Target { name: "netif", longest: 64, run: targets::netif::netif },
     Target { name: "pvclock", longest: 256, run: targets::pvclock::pvclock },
+    Target { name: "ring", longest: 256, run: targets::ring::ring },
     Target { name: "tar", longest: 8_192, run: targets::tar::tar },
     Target { name: "tcp", longest: 256, run: targets::tcp::segment },
     Target { name: "udp", longest: 256, run: targets::ip::udp },
+    Target { name: "xenstore_client", longest: 512, run: targets::xenstore::client },
+    Target { name: "xenstore_session", longest: 512, run: targets::xenstore::session },
+    Target { name: "xenstore_wire", longest: 64, run: targets::xenstore::wire },
 ];
 
 /// The target of this name.

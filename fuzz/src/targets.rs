@@ -2,11 +2,14 @@
 
 pub mod checksum;
 pub mod cmdline;
+pub mod conversation;
 pub mod dhcpv4;
 pub mod http;
 pub mod ip;
 pub mod link;
 pub mod netif;
 pub mod pvclock;
+pub mod ring;
 pub mod tar;
 pub mod tcp;
+pub mod xenstore;

@@ -33,6 +33,7 @@ pub fn ipv4(input: &[u8]) {
         protocol: choices.byte(),
         payload: u16::from(choices.byte()),
         identification: choices.yes().then(|| choices.word()),
+        part: ipv4::Part { offset: choices.word() & 0xfff8, more: choices.yes() },
         ecn: Ecn::from_bits(choices.byte()),
     };
     let mut bytes = repr.emit().to_vec();
@@ -41,7 +42,9 @@ pub fn ipv4(input: &[u8]) {
     assert_eq!((packet.source(), packet.destination()), (repr.source, repr.destination));
     assert_eq!((packet.protocol(), packet.ecn()), (repr.protocol, repr.ecn));
     assert_eq!(packet.payload().len(), usize::from(repr.payload));
-    assert!(!packet.is_fragment());
+    let part = ipv4::Part { offset: packet.fragment_offset() as u16, more: packet.more_fragments() };
+    assert_eq!(part, repr.part);
+    assert_eq!(packet.is_fragment(), repr.part != ipv4::Part::default());
     assert_eq!(packet.identification(), repr.identification.unwrap_or(0));
 }
 

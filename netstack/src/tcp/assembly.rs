@@ -43,7 +43,7 @@ impl Budget {
         self.used = self.used.saturating_sub(bytes);
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "audit"))]
     pub(super) fn used(&self) -> usize {
         self.used
     }
@@ -143,6 +143,12 @@ impl Assembly {
         for (left, right) in self.ranges.iter().take(SackBlocks::CAPACITY) {
             blocks.push(left.get(), right.get());
         }
+    }
+
+    /// Bytes that are allocated.
+    #[cfg(any(test, feature = "audit"))]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Gives the memory back.

@@ -13,6 +13,8 @@
 
 mod admission;
 mod assembly;
+#[cfg(any(test, feature = "audit"))]
+pub mod audit;
 mod congestion;
 mod connection;
 mod cookies;

@@ -128,6 +128,12 @@ impl Receive {
         }
     }
 
+    /// Bytes that are allocated.
+    #[cfg(any(test, feature = "audit"))]
+    pub(super) fn held(&self) -> usize {
+        self.assembly.as_ref().map_or(0, |assembly| assembly.held())
+    }
+
     /// Reports what came twice, then what came behind a hole.
     pub(super) fn sack(&self, blocks: &mut SackBlocks) {
         if let Some((left, right)) = self.duplicate {

@@ -167,6 +167,11 @@ impl Pool {
         self.used > self.limit
     }
 
+    #[cfg(any(test, feature = "audit"))]
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     /// A connection that took `before` bytes takes `after` now.
     pub(super) fn account(&mut self, before: usize, after: usize) {
         self.used = self.used.saturating_add(after).saturating_sub(before);

@@ -249,8 +249,14 @@ impl Guest {
                 None => log::debug!("network: {phase:?}"),
             }
         }
-        if change == Change::Up && progress.stack.is_none() && progress.stop.is_none() {
-            progress.stack = self.open_stack();
+        match (change, &mut progress.stack) {
+            (Change::None, _) => {}
+            (_, Some(stack)) => {
+                let nic = &mut Nic { transmitter: &mut self.device.transmitter() };
+                stack.link(change != Change::Down, now, nic, &mut self.server);
+            }
+            (Change::Up, None) if progress.stop.is_none() => progress.stack = self.open_stack(),
+            (_, None) => {}
         }
     }
 
@@ -301,9 +307,12 @@ impl Guest {
                     }
                 }
                 Event::AddressLost => {
-                    log::warn!("network: the address is gone");
                     status::address(&mut self.store, None);
-                    status::state(&mut self.store, State::Booting);
+                    // A guest that stops gives it back itself.
+                    if progress.stop.is_none() {
+                        log::warn!("network: the address is gone");
+                        status::state(&mut self.store, State::Booting);
+                    }
                 }
             }
         }

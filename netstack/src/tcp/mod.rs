@@ -312,12 +312,16 @@ impl<S: Service> Tcp<S> {
             output::reset(&connection.core, &mut context);
             fate = Fate::Closed;
         }
-        if fate != Fate::Closed && output::output(&mut connection.core, &mut context) == Err(SendError::Full)
-        {
+        // One that waits for the device has its turn in `poll`: until then a segment would be built only to be thrown away.
+        let ready = match fate {
+            Fate::Lives => !connection.core.waiting,
+            Fate::TimeWait => true,
+            Fate::Closed => false,
+        };
+        if ready && output::output(&mut connection.core, &mut context) == Err(SendError::Full) {
             self.shared.counters.tcp_device_full.count();
-            if !core::mem::replace(&mut connection.core.waiting, true) {
-                self.waiting.push_back(at);
-            }
+            connection.core.waiting = true;
+            self.waiting.push_back(at);
         }
         if fate == Fate::Lives {
             if let Some(deadline) = connection.core.next_deadline() {

@@ -1,4 +1,4 @@
-"""Servers and wrk, each pair in namespaces of its own, the server on one processor and wrk on another.
+"""Servers and wrk, each pair in namespaces of its own, pinned to processors.
 
     halfpage-tap --tap-- wrk        smoltcp-server --tap-- wrk        nginx --veth-- wrk
 """

@@ -222,10 +222,10 @@ impl<H: Host> Player<'_, H> {
             let seen = frame::parse(&bytes).map_err(|error| format!("a frame with {error}"))?;
             match &seen.content {
                 Content::Other(_) => (),
-                Content::Arp { operation, target, .. } if !self.about_arp => {
-                    if *operation == 1 && [PEER, ROUTER].contains(target) {
-                        self.host.give(&answer(*target))?;
-                    }
+                Content::Arp { operation: 1, target, .. }
+                    if !self.about_arp && [PEER, ROUTER].contains(target) =>
+                {
+                    self.host.give(&answer(*target))?;
                 }
                 _ if self.is_early(&seen, expected) => self.note(&seen),
                 _ => return Ok(Some((time, seen))),

@@ -1,0 +1,101 @@
+//! The ring driver, against a backend and a store that do anything.
+
+use crate::choices::Choices;
+use netfront::device::{Microseconds, Sizes};
+use netfront::frame::{Gso, GsoKind, Offload, PartialChecksum, Slice};
+use netfront::handshake::Phase;
+use netfront::sim::{Backend, FEATURE_KEYS, Rig};
+use xen::netif::RxResponse;
+
+const SIZES: Sizes = Sizes { transmit: 12, receive: 32 };
+const HEADER: [u8; 54] = [0x11; 54];
+/// Bytes of the site, which may be granted where they lie.
+static SITE: [u8; 70_000] = [7; 70_000];
+
+/// No panic, nothing granted that was not meant to be, and when the backend has let go nothing is left.
+pub fn netfront(input: &[u8]) {
+    let mut choices = Choices::new(input);
+    let mut rig = Rig::new(choices.of(&FEATURE_KEYS).1, SIZES);
+    rig.machine.world().site.push(&SITE);
+    let mut mapped = Vec::new();
+    for _ in 0..300 {
+        if choices.is_empty() {
+            break;
+        }
+        step(&mut rig, &mut choices, &mut mapped);
+        let world = rig.machine.world();
+        assert!(world.pages <= 2 * (12 + 32 + 2), "{} pages", world.pages);
+        assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0));
+    }
+    rig.backend.unmap();
+    for grant in mapped {
+        rig.machine.world().unmap(grant);
+    }
+    rig.store.unplug();
+    rig.control();
+    let world = rig.machine.world();
+    assert_eq!((world.grants(), world.pages, rig.device.quarantined()), (0, 0, 0), "leaked");
+    assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0));
+}
+
+fn step(rig: &mut Rig, choices: &mut Choices<'_>, mapped: &mut Vec<u32>) {
+    match choices.byte() % 16 {
+        0 => rig.backend.take_pages(),
+        1 => while rig.backend.tx.take().is_some() {},
+        2 => rig.backend.respond_tx(u16::from(choices.byte()), i16::from(choices.byte() % 5) - 2),
+        3 => rig.backend.tx.respond(&[choices.half(), choices.half(), choices.half()]),
+        4 => rig.backend.rx.respond(&[choices.half(), choices.half()]),
+        5 | 6 => {
+            let id = (rig.backend.rx.rsp_prod & 0xff) as u16;
+            let flags = u16::from(choices.byte() % 32);
+            let status = choices.of(&[60, 14, 13, 0, -1, 4_096, 4_097, 1_514]);
+            rig.backend.respond_rx(RxResponse { id, offset: u16::from(choices.byte()) * 17, flags, status });
+        }
+        7 => rig.backend.push_tx(),
+        8 => rig.backend.push_rx(),
+        9 => {
+            let state = choices.of(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "", "2", "6"]);
+            rig.store.set_back("state", state);
+            rig.now = Microseconds(rig.now.0 + u64::from(choices.word()) * 1_000);
+            rig.control();
+            if rig.device.phase() == Phase::Connecting {
+                rig.backend.unmap();
+                rig.backend = Backend::connect(&rig.machine, &rig.store);
+                rig.control();
+            }
+        }
+        10 => {
+            let grant = 8 + u32::from(choices.byte());
+            if mapped.len() < 40 && rig.machine.world().read(grant, 0, 1).is_some() {
+                rig.machine.world().map(grant);
+                mapped.push(grant);
+            }
+        }
+        11 => {
+            if let Some(grant) = mapped.pop() {
+                rig.machine.world().unmap(grant);
+            }
+        }
+        12 | 13 => {
+            let start = usize::from(choices.word());
+            let length = usize::from(choices.word()).min(SITE.len() - start);
+            let large = Offload {
+                checksum: Some(PartialChecksum { start: 34, offset: 16 }),
+                gso: Some(Gso { size: 1_448, kind: GsoKind::TcpV4 }),
+            };
+            let offload = if choices.yes() { large } else { Offload::default() };
+            let payload = [Slice::Borrowed(&[1; 300]), Slice::Static(&SITE[start..start + length])];
+            let fits = rig.device.transmitter().fit(payload.iter().copied());
+            if fits == 300 + length {
+                let _ = rig.transmit(&HEADER, &payload, offload);
+            }
+            let _ = rig.flush();
+        }
+        _ => {
+            // Noise may leave something to do for ever.
+            for _ in 0..4 {
+                rig.poll();
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import math
 import os
 import re
 import resource
@@ -86,11 +87,11 @@ class Serving:
         if self.child.poll() is not None:
             raise BenchError(f"{self.name} ended with status {self.child.returncode}")
         count = COUNT.search(out)
-        if child.returncode != 0 or not count or int(count[1]) == 0:
+        if child.returncode != 0 or not count:
             raise BenchError(f"wrk against {self.name}, {path}, {self.connections} connections: {out.strip()}")
         errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
         seconds = server + usage.ru_utime + usage.ru_stime
-        return {"speed": float(SPEED.search(out)[1]), "cpu": seconds / int(count[1]), "errors": errors}
+        return {"speed": float(SPEED.search(out)[1]), "cpu": seconds / int(count[1]) if int(count[1]) else math.inf, "errors": errors}
 
     def _server_seconds(self):
         tasks = list(Path(f"/proc/{self.child.pid}/task").iterdir())

@@ -1,5 +1,6 @@
 //! A network namespace with the tap `hp0`, whose Linux side is 192.0.2.1/24, and the programs in it.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -114,8 +115,7 @@ pub struct Server {
 impl Server {
     /// Tells it to end, which must be a success. Gives its counters.
     pub fn stop(mut self) -> Vec<(String, u64)> {
-        let process = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &process]).status().expect("kill").success());
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a signal");
         let counters = self.lines.by_ref().map(|line| {
             let line = line.expect("a line");
             let (name, value) =

@@ -37,6 +37,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "sim")]
+extern crate std;
 
 pub mod blocks;
 pub mod counters;

@@ -1,8 +1,9 @@
 //! What the driver asks of the machine under it: pages, grants and event channels.
 
 use core::fmt;
-use core::sync::atomic::AtomicU32;
 
+/// What rings are made of. Where [`crate::ring`] is built for a model checker, these are the checker's.
+pub use core::sync::atomic::{AtomicU32, Ordering, fence};
 pub use xen::{DomId, GrantRef, Port};
 
 /// Bytes in a page, and so in whatever one grant shows to the backend (Xen hands a page over whole).

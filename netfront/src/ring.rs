@@ -4,12 +4,18 @@
 //! so our own indices live here and are only published there; the backend's index is read once, checked against what
 //! can be, and a slot is fetched once into a local copy.
 
-use crate::platform::RingPage;
+use crate::platform::{AtomicU32, Ordering, PAGE_SIZE, RingPage, fence};
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-/// Slots in a ring: `__CONST_RING_SIZE` of a page with slots of 8 or of 12 bytes.
-pub const RING_SIZE: u32 = 256;
+/// Slots in a ring: 256, with slots of 8 and of 12 bytes alike.
+pub const RING_SIZE: u32 = size(2);
+const _: () = assert!(RING_SIZE == size(3));
+
+/// Slots of so many words in a ring: as many as fit behind the header, down to a power of two (`__CONST_RING_SIZE`).
+#[expect(clippy::arithmetic_side_effects, reason = "run by the compiler, which refuses what overflows")]
+const fn size(words: usize) -> u32 {
+    1 << ((PAGE_SIZE / 4 - word::RING) / words).ilog2()
+}
 
 /// Words of the page's header; the rest of its 64 bytes is padding.
 mod word {
@@ -38,7 +44,7 @@ pub struct FrontRing<const WORDS: usize> {
 impl<const WORDS: usize> FrontRing<WORDS> {
     /// An empty ring in a page of zeros (`XEN_FRONT_RING_INIT`). The backend does not know of it yet.
     pub fn new(page: &'static RingPage) -> Self {
-        const { assert!(word::RING + RING_SIZE as usize * WORDS <= crate::platform::PAGE_SIZE / 4) };
+        const { assert!(word::RING + RING_SIZE as usize * WORDS <= PAGE_SIZE / 4) };
         let ring = Self { page, written: 0, pushed: 0, taken: 0, checked: 0 };
         // Relaxed: the grant reference reaches the backend through xenstore, long after.
         ring.header(word::REQ_EVENT).store(1, Ordering::Relaxed);
@@ -170,8 +176,8 @@ impl<const WORDS: usize> Reserved<'_, WORDS> {
 
 /// The ring position of an index.
 fn slot(index: u32) -> u16 {
-    let [low, ..] = index.to_le_bytes();
-    u16::from(low)
+    const MASK: u32 = RING_SIZE - 1;
+    (index & MASK) as u16
 }
 
 /// The backend claims more responses than there are requests.
@@ -196,6 +202,11 @@ impl fmt::Display for IndexError {
 mod tests {
     use super::*;
     use alloc::boxed::Box;
+
+    #[test]
+    fn a_page_holds_256_slots() {
+        assert_eq!((RING_SIZE, size(2), size(3)), (256, 256, 256));
+    }
 
     fn page() -> &'static RingPage {
         Box::leak(Box::new([const { AtomicU32::new(0) }; 1024]))

@@ -10,14 +10,18 @@
     clippy::arithmetic_side_effects
 )]
 
+mod back_ring;
 mod backend;
 mod machine;
+mod memory;
 mod random;
 mod rig;
 mod store;
 
-pub use backend::{BackRing, Backend, Fragment, Packet};
-pub use machine::{Machine, SimPage, SimReadable, SimWritable, World};
+pub use back_ring::BackRing;
+pub use backend::{Backend, Fragment, Packet};
+pub use machine::{Machine, World};
+pub use memory::{SimPage, SimReadable, SimWritable};
 pub use random::Random;
 pub use rig::{ALL_FEATURES, FEATURE_KEYS, Rig};
 pub use store::{SimStore, StoreRefused};

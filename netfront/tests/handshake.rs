@@ -312,13 +312,10 @@ fn little_memory_and_few_grants_are_enough_or_said() {
     // 12 blocks' pages, 64 to receive into and two rings would be 78.
     for limit in 0..90 {
         for grants in [false, true] {
-            let (machine, mut store, mut device) = fresh(&[]);
-            let bound = Some(limit);
-            if grants {
-                machine.world().grants_max = bound;
-            } else {
-                machine.world().pages_max = bound;
-            }
+            let machine = if grants { Machine::with_grants(limit, 0) } else { Machine::new() };
+            machine.world().pages_max = (!grants).then_some(limit);
+            let (mut store, mut device) =
+                (SimStore::with_device(&[]), Device::new(machine.clone(), SimStore::FRONT, SIZES));
             device.control(&mut store, NOW);
             // Two rings, 12 pages of blocks (they come first) and 20 to receive into.
             if limit < 34 {

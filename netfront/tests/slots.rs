@@ -3,7 +3,7 @@
 
 use netfront::device::Sizes;
 use netfront::frame::{Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
-use netfront::sim::{ALL_FEATURES, FEATURE_KEYS, Random, Rig};
+use netfront::sim::{ALL_FEATURES, FEATURE_KEYS, Machine, Random, Rig};
 use xen::netif::TxRequest;
 
 const CHECKSUM: Option<PartialChecksum> = Some(PartialChecksum { start: 34, offset: 16 });
@@ -91,15 +91,16 @@ fn memory_that_may_not_be_granted_is_copied() {
 fn a_frame_is_queued_whole_or_not_at_all() {
     let offload = Offload { checksum: CHECKSUM, gso: GSO };
     // Grants run out in its midst.
-    let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
-    let body = site(&rig, 100, 30_000);
-    let grants = rig.machine.world().grants();
     for room in 0..8 {
-        rig.machine.world().grants_max = Some(grants + room);
-        assert_eq!(rig.transmit(&[0x11; 54], &[Slice::Static(body)], offload), Err(TransmitError::Full));
-        assert_eq!((rig.machine.world().grants(), rig.device.in_flight()), (grants, 0));
+        let mut rig = Rig::on(Machine::with_grants(1000, room), ALL_FEATURES, Sizes::default());
+        let body = site(&rig, 100, 30_000);
+        for _ in 0..3 {
+            assert_eq!(rig.transmit(&[0x11; 54], &[Slice::Static(body)], offload), Err(TransmitError::Full));
+            assert_eq!((rig.machine.world().holds(), rig.device.in_flight()), (0, 0));
+        }
     }
-    rig.machine.world().grants_max = Some(grants + 8);
+    let mut rig = Rig::on(Machine::with_grants(1000, 8), ALL_FEATURES, Sizes::default());
+    let body = site(&rig, 100, 30_000);
     rig.transmit(&[0x11; 54], &[Slice::Static(body)], offload).unwrap();
     assert_eq!(slots(&mut rig).len(), 10);
     // Blocks run out: 18 of them, and a copied frame that takes 17.

@@ -1,76 +1,34 @@
-//! The machine under the driver: pages, a grant table, event channels.
+//! The machine under the driver: memory in frames, the shipped grant table over it, event channels.
+//!
+//! A backend reaches memory only through the words of the table, as through Xen: a grant that has ended leads nowhere,
+//! or to the page that the reference shows by then.
 
-use crate::platform::{
-    Channel, DomId, GrantRef, PAGE_SIZE, Page, Platform, Port, Ports, ReadablePage, RingPage, StillMapped,
-};
-use alloc::boxed::Box;
+use super::memory::{Frame, Memory, Shared, SimPage, SimReadable, SimWritable, give, take};
+use crate::platform::{Channel, DomId, GrantRef, PAGE_SIZE, Platform, Port, Ports, RingPage, StillMapped};
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, Ordering};
+use xen::Mfn;
+use xen::grant::{Access, GrantFrame, GrantTable, Quarantine, StaticCounters, StaticGrants};
 
-/// What memory holds before anyone asked for it: somebody's secret.
-const SECRET: u8 = 0xd1;
-
-/// An owned page.
-#[derive(Debug)]
-pub struct SimPage {
-    bytes: Box<[u8; PAGE_SIZE]>,
-    /// It has been granted since it was allocated.
-    shown: bool,
-}
-
-impl Page for SimPage {
-    fn bytes(&self) -> &[u8; PAGE_SIZE] {
-        &self.bytes
-    }
-    fn bytes_mut(&mut self) -> &mut [u8; PAGE_SIZE] {
-        &mut self.bytes
-    }
-}
-
-/// A page in both ends' hands. Taken out when its grant ends.
-type Shared = Rc<RefCell<Option<SimPage>>>;
-
-/// A page that the backend may read.
-#[derive(Debug)]
-pub struct SimReadable(Shared);
-
-impl ReadablePage for SimReadable {
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        let mut page = self.0.borrow_mut();
-        page.as_mut().expect("granted").bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
-    }
-}
-
-/// A page that the backend may write.
-#[derive(Debug)]
-pub struct SimWritable(Shared);
-
-enum Shown {
-    Read(Shared),
-    Write(Shared),
-    Ring(&'static RingPage),
-    /// Bytes of a static page, and where they start in it.
-    Static(&'static [u8], usize),
-}
-
-struct Grant {
-    shown: Shown,
-    /// How often the backend maps it.
-    mapped: u32,
-    /// Frames in flight that point there (static pages only).
-    holds: u32,
-}
+/// References that are free in a machine's table, where the test says nothing else: two frames less the reserved ones.
+const REFERENCES: usize = 1016;
+/// Static pages that a machine can know.
+const STATIC_PAGES: usize = 4096;
 
 /// All that the machine knows; the test and the backend look at it too.
-#[derive(Default)]
 pub struct World {
-    grants: BTreeMap<u32, Grant>,
-    next_grant: u32,
-    /// Most grants at a time; `None` for no bound.
-    pub grants_max: Option<usize>,
+    frames: Vec<&'static GrantFrame>,
+    table: GrantTable,
+    statics: StaticGrants,
+    quarantine: Quarantine<()>,
+    memory: Memory,
+    /// How often the backend maps each grant.
+    maps: BTreeMap<u32, u32>,
+    /// Holds on each static page's grant.
+    holds: BTreeMap<u32, u32>,
     /// Most pages at a time; `None` for no bound.
     pub pages_max: Option<usize>,
     /// Pages that the driver has now, rings included.
@@ -81,8 +39,6 @@ pub struct World {
     pub secrets_kept: usize,
     /// The site: bytes that may be granted.
     pub site: Vec<&'static [u8]>,
-    /// End grants whatever the backend maps, as if the kernel did not heed the refusal (MSA02).
-    pub heedless: bool,
     /// Event channels are open.
     pub ports: Option<Ports>,
     /// No event channel is to be had.
@@ -96,75 +52,143 @@ pub struct World {
     pub grant_faults: usize,
 }
 
+/// Bits of `grant_entry_v1.flags`, typed from xen/grant_table.h.
+const PERMIT_ACCESS: u32 = 1;
+const READONLY: u32 = 4;
+const READING: u32 = 8;
+const WRITING: u32 = 16;
+
 impl World {
+    fn new(references: usize, statics: usize) -> Self {
+        let mut table = GrantTable::new();
+        let mut frames = Vec::new();
+        for frame in 0..(8 + references).div_ceil(512) {
+            let entries: &'static GrantFrame = take();
+            for entry in 0..512 {
+                // In use by somebody else, as at a boot after another kernel.
+                let taken = frame * 512 + entry >= 8 + references;
+                entries[entry * 2].store(u32::from(taken), Ordering::Relaxed);
+            }
+            table.add_frame(entries);
+            frames.push(entries);
+        }
+        Self {
+            statics: StaticGrants::new(STATIC_PAGES, frames.len() * 512, statics),
+            frames,
+            table,
+            quarantine: Quarantine::new(),
+            memory: Memory::default(),
+            maps: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            pages_max: None,
+            pages: 0,
+            secrets_shown: 0,
+            secrets_kept: 0,
+            site: Vec::new(),
+            ports: None,
+            portless: false,
+            backend: None,
+            transmit_events: 0,
+            receive_events: 0,
+            grant_faults: 0,
+        }
+    }
+
     /// Grants that have not ended.
     pub fn grants(&self) -> usize {
-        self.grants.len()
+        let counters = self.table.counters();
+        (counters.made.get() - counters.ended.get()) as usize
     }
 
     /// Holds on static pages.
     pub fn holds(&self) -> u32 {
-        self.grants.values().map(|grant| grant.holds).sum()
+        self.holds.values().sum()
     }
 
-    fn grant(&mut self, shown: Shown) -> Option<GrantRef> {
-        if self.grants_max.is_some_and(|max| self.grants.len() >= max) {
-            return None;
-        }
-        // As in Xen: 0 to 7 are reserved.
-        self.next_grant = self.next_grant.max(7) + 1;
-        self.grants.insert(self.next_grant, Grant { shown, mapped: 0, holds: 0 });
-        Some(GrantRef(self.next_grant))
+    /// Static pages that are granted.
+    pub fn statics(&self) -> usize {
+        self.statics.count()
     }
 
-    fn end(&mut self, grant: GrantRef) -> bool {
-        let mapped = self.grants.get(&grant.0).expect("no such grant").mapped != 0;
-        if mapped && !self.heedless {
-            return false;
-        }
-        self.grants.remove(&grant.0);
-        true
+    /// What befell the grants of static pages.
+    pub fn static_counters(&self) -> &StaticCounters {
+        self.statics.counters()
+    }
+
+    fn word(&self, grant: u32) -> Option<&'static AtomicU32> {
+        let frame = *self.frames.get(grant as usize / 512)?;
+        Some(&frame[grant as usize % 512 * 2])
+    }
+
+    /// What a grant shows to the backend, and whether it may write there: as the table says now.
+    fn shown(&self, grant: u32) -> Option<(Frame, bool)> {
+        let flags = self.word(grant)?.load(Ordering::Relaxed);
+        let number = self.frames[grant as usize / 512][grant as usize % 512 * 2 + 1].load(Ordering::Relaxed);
+        let permitted = grant >= 8 && flags & 3 == PERMIT_ACCESS;
+        permitted.then(|| self.memory.frame(number)).flatten().map(|frame| (frame, flags & READONLY == 0))
+    }
+
+    fn grant(&mut self, frame: u32, access: Access) -> Option<GrantRef> {
+        let backend = self.backend.expect("an epoch has begun");
+        self.table.grant(backend, Mfn(frame.into()), access).ok()
     }
 
     fn first_shown(&mut self, page: &mut SimPage) {
-        if !page.shown && page.bytes.iter().any(|byte| *byte != 0) {
-            self.secrets_shown += 1;
-        }
+        self.secrets_shown += usize::from(!page.shown && !page.is_zero());
         page.shown = true;
     }
 
     /// The backend maps a granted page.
     pub fn map(&mut self, grant: u32) {
-        self.grants.get_mut(&grant).expect("no such grant").mapped += 1;
+        let (_, writable) = self.shown(grant).expect("no such grant");
+        *self.maps.entry(grant).or_default() += 1;
+        let bits = if writable { READING | WRITING } else { READING };
+        self.word(grant).expect("shown").fetch_or(bits, Ordering::Relaxed);
     }
 
+    /// The backend lets go of a page, if it maps it.
     pub fn unmap(&mut self, grant: u32) {
-        let Some(held) = self.grants.get_mut(&grant) else { return };
-        held.mapped -= 1;
-        if held.mapped == 0 && held.holds == 0 && matches!(held.shown, Shown::Static(..)) {
-            self.grants.remove(&grant);
+        let Some(maps) = self.maps.get_mut(&grant) else { return };
+        *maps -= 1;
+        if *maps == 0 {
+            self.maps.remove(&grant);
+            self.word(grant).expect("mapped").fetch_and(!(READING | WRITING), Ordering::Relaxed);
+            // The kernel would try at the next connection.
+            self.settle();
+        }
+    }
+
+    /// Tries to end the static grants that a former connection's backend still mapped, as every new connection does.
+    fn settle(&mut self) {
+        for _ in 0..self.quarantine.len() {
+            self.quarantine.retry(&mut self.table);
         }
     }
 
     /// The ring behind a grant.
     pub fn ring(&self, grant: u32) -> Option<&'static RingPage> {
-        match self.grants.get(&grant)?.shown {
-            Shown::Ring(page) => Some(page),
+        match self.shown(grant)?.0 {
+            Frame::Ring(page) => Some(page),
             _ => None,
         }
     }
 
     /// The backend reads granted bytes; `None` and a fault where it may not.
     pub fn read(&mut self, grant: u32, offset: usize, length: usize) -> Option<Vec<u8>> {
-        let bytes = match self.grants.get(&grant).map(|grant| &grant.shown) {
-            Some(Shown::Read(page) | Shown::Write(page)) => {
+        let bytes = match self.shown(grant) {
+            Some((Frame::Page(page), _)) => {
                 let page = page.borrow();
                 page.as_ref().and_then(|page| page.bytes.get(offset..offset + length).map(<[u8]>::to_vec))
             }
-            Some(Shown::Static(bytes, start)) => offset
-                .checked_sub(*start)
-                .and_then(|offset| bytes.get(offset..offset + length).map(<[u8]>::to_vec)),
-            Some(Shown::Ring(_)) | None => None,
+            Some((Frame::Static(address), _)) => {
+                let start = address + offset;
+                let held = |site: &&[u8]| {
+                    let from = start.checked_sub(site.as_ptr().addr())?;
+                    site.get(from..from + length).map(<[u8]>::to_vec)
+                };
+                self.site.iter().find_map(held)
+            }
+            Some((Frame::Ring(_), _)) | None => None,
         };
         self.grant_faults += usize::from(bytes.is_none());
         bytes
@@ -172,8 +196,8 @@ impl World {
 
     /// The backend writes granted bytes.
     pub fn write(&mut self, grant: u32, offset: usize, bytes: &[u8]) -> bool {
-        let written = match self.grants.get(&grant).map(|grant| &grant.shown) {
-            Some(Shown::Write(page)) => {
+        let written = match self.shown(grant) {
+            Some((Frame::Page(page), true)) => {
                 let mut page = page.borrow_mut();
                 page.as_mut()
                     .and_then(|page| page.bytes.get_mut(offset..offset + bytes.len()))
@@ -186,13 +210,31 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        self.frames.drain(..).for_each(give);
+    }
+}
+
 /// The machine: shared by the driver, the backend and the test.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Machine(Rc<RefCell<World>>);
 
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Machine {
+    /// A machine with grants for all that a device can want.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_grants(REFERENCES, REFERENCES)
+    }
+
+    /// A machine whose grant table has so many free references, at most `statics` of them for static pages.
+    pub fn with_grants(references: usize, statics: usize) -> Self {
+        Self(Rc::new(RefCell::new(World::new(references, statics))))
     }
 
     pub fn world(&self) -> core::cell::RefMut<'_, World> {
@@ -206,7 +248,9 @@ impl Platform for Machine {
     type WritablePage = SimWritable;
 
     fn begin(&mut self, backend: DomId) {
-        self.world().backend = Some(backend);
+        let mut world = self.world();
+        world.backend = Some(backend);
+        world.settle();
     }
 
     fn open_channels(&mut self, split: bool) -> Option<Ports> {
@@ -217,12 +261,11 @@ impl Platform for Machine {
     }
 
     fn end(&mut self) {
-        let mut world = self.world();
+        let world = &mut *self.world();
         world.ports = None;
         world.backend = None;
-        let statics = |grant: &Grant| matches!(grant.shown, Shown::Static(..));
-        assert!(world.grants.values().filter(|grant| statics(grant)).all(|grant| grant.holds == 0));
-        world.grants.retain(|_, grant| !statics(grant) || grant.mapped != 0);
+        assert_eq!(world.holds(), 0, "holds outlive their epoch");
+        world.statics.end_all(&mut world.table, &mut world.quarantine);
     }
 
     fn allocate(&mut self) -> Option<SimPage> {
@@ -231,13 +274,13 @@ impl Platform for Machine {
             return None;
         }
         world.pages += 1;
-        Some(SimPage { bytes: Box::new([SECRET; PAGE_SIZE]), shown: false })
+        Some(world.memory.allocate())
     }
 
     fn release(&mut self, page: SimPage) {
         let mut world = self.world();
         world.pages -= 1;
-        world.secrets_kept += usize::from(page.bytes.iter().any(|byte| *byte != 0));
+        world.secrets_kept += usize::from(!page.is_zero());
     }
 
     fn allocate_ring(&mut self) -> Option<(&'static RingPage, GrantRef)> {
@@ -245,53 +288,39 @@ impl Platform for Machine {
         if world.pages_max.is_some_and(|max| world.pages >= max) {
             return None;
         }
-        let page: &'static RingPage = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_SIZE / 4]));
-        let grant = world.grant(Shown::Ring(page))?;
+        let (page, frame) = world.memory.allocate_ring();
+        let Some(grant) = world.grant(frame, Access::ReadWrite) else {
+            world.memory.release_ring(page);
+            return None;
+        };
         world.pages += 1;
         Some((page, grant))
     }
 
-    fn release_ring(&mut self, _page: &'static RingPage, grant: GrantRef) -> Result<(), StillMapped> {
+    fn release_ring(&mut self, page: &'static RingPage, grant: GrantRef) -> Result<(), StillMapped> {
         let mut world = self.world();
-        if !world.end(grant) {
-            return Err(StillMapped);
-        }
+        world.table.end(grant).map_err(|_| StillMapped)?;
+        world.memory.release_ring(page);
         world.pages -= 1;
         Ok(())
     }
 
-    fn grant_read(&mut self, mut page: SimPage) -> Result<(GrantRef, SimReadable), SimPage> {
-        let mut world = self.world();
-        world.first_shown(&mut page);
-        let shared = Rc::new(RefCell::new(Some(page)));
-        match world.grant(Shown::Read(shared.clone())) {
-            Some(grant) => Ok((grant, SimReadable(shared))),
-            None => Err(shared.take().expect("just made")),
-        }
+    fn grant_read(&mut self, page: SimPage) -> Result<(GrantRef, SimReadable), SimPage> {
+        let (grant, shared) = self.share(page, Access::ReadOnly)?;
+        Ok((grant, SimReadable(shared)))
     }
 
     fn revoke_read(&mut self, grant: GrantRef, page: SimReadable) -> Result<SimPage, SimReadable> {
-        if !self.world().end(grant) {
-            return Err(page);
-        }
-        Ok(page.0.take().expect("granted"))
+        self.unshare(grant, &page.0).ok_or(page)
     }
 
-    fn grant_write(&mut self, mut page: SimPage) -> Result<(GrantRef, SimWritable), SimPage> {
-        let mut world = self.world();
-        world.first_shown(&mut page);
-        let shared = Rc::new(RefCell::new(Some(page)));
-        match world.grant(Shown::Write(shared.clone())) {
-            Some(grant) => Ok((grant, SimWritable(shared))),
-            None => Err(shared.take().expect("just made")),
-        }
+    fn grant_write(&mut self, page: SimPage) -> Result<(GrantRef, SimWritable), SimPage> {
+        let (grant, shared) = self.share(page, Access::ReadWrite)?;
+        Ok((grant, SimWritable(shared)))
     }
 
     fn revoke_write(&mut self, grant: GrantRef, page: SimWritable) -> Result<SimPage, SimWritable> {
-        if !self.world().end(grant) {
-            return Err(page);
-        }
-        Ok(page.0.take().expect("granted"))
+        self.unshare(grant, &page.0).ok_or(page)
     }
 
     fn is_grantable(&self, bytes: &'static [u8]) -> bool {
@@ -305,21 +334,25 @@ impl Platform for Machine {
     }
 
     fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef> {
-        let start = bytes.as_ptr().addr() % PAGE_SIZE;
-        assert!(start + bytes.len() <= PAGE_SIZE, "a static slice over two pages");
-        let mut world = self.world();
-        let grant = world.grant(Shown::Static(bytes, start))?;
-        world.grants.get_mut(&grant.0).expect("just made").holds = 1;
+        let address = bytes.as_ptr().addr();
+        assert!(address % PAGE_SIZE + bytes.len() <= PAGE_SIZE, "a static slice over two pages");
+        let world = &mut *self.world();
+        let backend = world.backend.expect("an epoch has begun");
+        let (page, frame) = world.memory.static_page(address - address % PAGE_SIZE);
+        let grant = world.statics.hold(&mut world.table, backend, page, Mfn(frame.into()))?;
+        *world.holds.entry(grant.0).or_default() += 1;
         Some(grant)
     }
 
     fn release_static(&mut self, grant: GrantRef) {
-        let mut world = self.world();
-        let held = world.grants.get_mut(&grant.0).expect("no such grant");
-        held.holds = held.holds.checked_sub(1).expect("a hold released twice");
-        if held.mapped == 0 {
-            world.grants.remove(&grant.0);
+        let world = &mut *self.world();
+        let holds = world.holds.get_mut(&grant.0).expect("no such hold");
+        *holds -= 1;
+        if *holds == 0 {
+            world.holds.remove(&grant.0);
         }
+        world.statics.release(grant);
+        assert_eq!(world.statics.counters().not_held.get(), 0);
     }
 
     fn notify(&mut self, channel: Channel) {
@@ -328,5 +361,23 @@ impl Platform for Machine {
             Channel::Transmit => world.transmit_events += 1,
             Channel::Receive => world.receive_events += 1,
         }
+    }
+}
+
+impl Machine {
+    fn share(&mut self, mut page: SimPage, access: Access) -> Result<(GrantRef, Shared), SimPage> {
+        let mut world = self.world();
+        world.first_shown(&mut page);
+        let (shared, frame) = world.memory.share(page);
+        match world.grant(frame, access) {
+            Some(grant) => Ok((grant, shared)),
+            None => Err(world.memory.unshare(&shared)),
+        }
+    }
+
+    fn unshare(&mut self, grant: GrantRef, shared: &Shared) -> Option<SimPage> {
+        let mut world = self.world();
+        world.table.end(grant).ok()?;
+        Some(world.memory.unshare(shared))
     }
 }

@@ -29,7 +29,11 @@ pub struct Rig {
 impl Rig {
     /// A connected device; the backend has these keys beside `feature-rx-copy`.
     pub fn new(features: &[(&str, &str)], sizes: Sizes) -> Self {
-        let machine = Machine::new();
+        Self::on(Machine::new(), features, sizes)
+    }
+
+    /// The same, on a machine of the test's.
+    pub fn on(machine: Machine, features: &[(&str, &str)], sizes: Sizes) -> Self {
         let mut store = SimStore::with_device(features);
         let mut device = Device::new(machine.clone(), SimStore::FRONT, sizes);
         let now = Microseconds(1_000_000);

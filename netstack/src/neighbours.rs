@@ -109,6 +109,11 @@ impl Neighbours {
         self.routers = routers;
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Forgets everybody: the interface has another address now.
     pub fn clear(&mut self) {
         *self = Self::default();

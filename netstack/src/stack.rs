@@ -213,6 +213,11 @@ impl<S: Service> Stack<S> {
         self.interface.counters.iter().chain(client.iter()).chain(self.tcp.counters().iter())
     }
 
+    /// What every table and budget holds now, each with its name.
+    pub fn gauges(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.interface.gauges().into_iter().chain(self.tcp.gauges())
+    }
+
     /// Once everything is over, tells the DHCP server that the address is free.
     fn release(&mut self, now: Instant, device: &mut impl Device) {
         if !self.stopping || !self.tcp.is_empty() {

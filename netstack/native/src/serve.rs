@@ -17,9 +17,9 @@ const BATCH: usize = 256;
 /// How long open connections have to end once the program is told to.
 const STOPPING: Duration = Duration::from_secs(10);
 
-/// Serves until SIGINT or SIGTERM; then ends the connections and prints what was counted.
+/// Serves until SIGINT or SIGTERM; then ends the connections and prints what was counted. SIGUSR1 shows how things stand.
 pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
-    let signals = signals::end()?;
+    let (end, ask) = (signals::end()?, signals::ask()?);
     let clock = Clock::start();
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
@@ -51,32 +51,52 @@ pub fn run(mut tap: Tap, site: Site, arguments: Arguments) -> io::Result<()> {
             BATCH => Some(Duration::ZERO),
             _ => deadline.map(|deadline| deadline.since(clock.now())),
         };
-        if wait_for(&tap, &signals, wait)? && stop.is_none() {
+        let told = wait_for(&tap, &end, &ask, wait)?;
+        if told.ask && (&ask).read(&mut [0; 64]).is_ok() {
+            print_counters(&stack, &server);
+            for (name, value) in stack.gauges() {
+                println!("gauge {name}={value}");
+            }
+            println!("that is all");
+        }
+        if told.end && stop.is_none() {
             let now = clock.now();
             stop = Some(now + STOPPING);
             stack.stop(now, &mut tap, &mut server);
         }
     }
+    print_counters(&stack, &server);
+    Ok(())
+}
+
+/// Every counter that counted.
+fn print_counters(stack: &Stack<Server>, server: &Server) {
     let counters = stack.counters().chain(server.counters().iter());
     for (name, value) in counters.filter(|(_, value)| *value > 0) {
         println!("counter {name}={value}");
     }
-    Ok(())
 }
 
-/// Waits for a frame, for room, for a signal, or for `wait`. `true` where a signal came.
-fn wait_for(tap: &Tap, signals: &UnixStream, wait: Option<Duration>) -> io::Result<bool> {
+/// Which signals have come.
+#[derive(Default)]
+struct Told {
+    end: bool,
+    ask: bool,
+}
+
+/// Waits for a frame, for room, for a signal, or for `wait`.
+fn wait_for(tap: &Tap, end: &UnixStream, ask: &UnixStream, wait: Option<Duration>) -> io::Result<Told> {
     let wait = wait.map(|wait| Timespec {
         tv_sec: i64::try_from(wait.secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::try_from(wait.micros() % 1_000_000).unwrap_or(0).saturating_mul(1_000),
     });
-    let mut ready = [tap.poll_fd(), PollFd::new(signals, PollFlags::IN)];
+    let mut ready = [tap.poll_fd(), PollFd::new(end, PollFlags::IN), PollFd::new(ask, PollFlags::IN)];
     match poll(&mut ready, wait.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let [_, signals] = &ready;
-    Ok(!signals.revents().is_empty())
+    let [_, end, ask] = &ready;
+    Ok(Told { end: !end.revents().is_empty(), ask: !ask.revents().is_empty() })
 }
 
 /// The stack's clock: microseconds since the program began.

@@ -198,6 +198,11 @@ impl Interface {
         self.random.reseed(seed);
     }
 
+    /// What its tables hold now, each with its name.
+    pub(crate) fn gauges(&self) -> [(&'static str, usize); 2] {
+        [("neighbours", self.neighbours.len()), ("ipv4_fragmented", self.reassembly.len())]
+    }
+
     /// Its address, network and routes.
     pub(crate) fn addressing(&self) -> Option<&Addressing> {
         self.addressing.as_ref()

@@ -94,6 +94,11 @@ impl Reassembly {
         *self = Self::default();
     }
 
+    /// How many datagrams are not whole.
+    pub(super) fn len(&self) -> usize {
+        self.datagrams.len()
+    }
+
     /// Takes a fragment. Gives the datagram that it completes.
     pub(super) fn add(
         &mut self,

@@ -43,7 +43,6 @@ impl Budget {
         self.used = self.used.saturating_sub(bytes);
     }
 
-    #[cfg(any(test, feature = "audit"))]
     pub(super) fn used(&self) -> usize {
         self.used
     }

@@ -290,6 +290,17 @@ impl<S: Service> Tcp<S> {
         (self.half_open.len(), self.connections.len(), self.time_wait.len())
     }
 
+    /// What the tables and budgets hold now, each with its name.
+    pub fn gauges(&self) -> [(&'static str, usize); 5] {
+        [
+            ("tcp_half_open", self.half_open.len()),
+            ("tcp_connections", self.connections.len()),
+            ("tcp_time_wait", self.time_wait.len()),
+            ("tcp_bytes_sending", self.shared.pool.used()),
+            ("tcp_bytes_received", self.shared.budget.used()),
+        ]
+    }
+
     /// One step of one connection, then what it has to send, then what has become of it.
     fn step<E: Egress + ?Sized>(
         &mut self,

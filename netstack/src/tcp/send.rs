@@ -167,7 +167,6 @@ impl Pool {
         self.used > self.limit
     }
 
-    #[cfg(any(test, feature = "audit"))]
     pub(super) fn used(&self) -> usize {
         self.used
     }

@@ -42,6 +42,26 @@ fn a_flood_of_single_bytes_out_of_order_is_bounded() {
 }
 
 #[test]
+fn the_gauges_show_what_is_held() {
+    let mut rig = Rig::new();
+    let nothing = [
+        ("tcp_half_open", 0),
+        ("tcp_connections", 0),
+        ("tcp_time_wait", 0),
+        ("tcp_bytes_sending", 0),
+        ("tcp_bytes_received", 0),
+    ];
+    assert_eq!(rig.tcp.gauges(), nothing);
+    let peer = rig.open(5_000);
+    assert_eq!(rig.tcp.gauges()[1], ("tcp_connections", 1));
+    rig.bare(Header { sequence: peer.next + 1, ..peer.header(ACK) }, b"x");
+    rig.one();
+    assert!(rig.tcp.gauges()[4].1 > 0);
+    rig.bare(peer.header(RST), &[]);
+    assert_eq!(rig.tcp.gauges(), nothing);
+}
+
+#[test]
 fn out_of_order_bytes_of_all_connections_are_bounded() {
     let mut rig = Rig::with_limits(Limits { receive_all: 1 << 20, ..Limits::default() });
     for port in 1..200 {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     fn page() -> &'static RingPage {
-        Box::leak(Box::new([const { AtomicU32::new(0) }; 1024]))
+        Box::leak(Box::new(core::array::from_fn(|_| AtomicU32::new(0))))
     }
 
     /// A ring that has run for long: every index stands at `index`, and the backend has answered all.

@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
-.PHONY: help run test test-full image tap mutants bench fuzz site-check
+.PHONY: help run test test-full image tap mutants bench bench-xen bench-tap fuzz site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,8 +40,13 @@ test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB, and the b
 mutants: ## undo named fixes and rules one by one: the tests must notice each
 	@$(here)/scripts/undone && $(here)/scripts/mutants
 
-bench: image ## boot time and packets in counted instructions; requests/s and CPU on the tap beside nginx and smoltcp
+bench: $(if $(ON),bench-$(ON),bench-xen bench-tap) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap
+
+bench-xen: image ## boot time, and CPU per request beside Linux with nginx on Xen, in counted instructions
 	@$(here)/scripts/boot-time
+	@$(here)/scripts/xen-bench $(BENCH)
+
+bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp; packets in counted instructions
 	@$(here)/scripts/packet-cost
 	@$(here)/scripts/bench $(BENCH)
 
@@ -49,5 +54,6 @@ bench: image ## boot time and packets in counted instructions; requests/s and CP
 #= SITE=dir            the site to embed (default: site/content)
 #= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
-#= BENCH=words         bench: options of scripts/bench, e.g. BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
+#= ON=xen|tap          bench: only the figures from there
+#= BENCH=words         bench: options of its scripts, e.g. ON=tap BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
 #= EXTRA=words         run: the guest's command line, e.g. EXTRA="log=debug"

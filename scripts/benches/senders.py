@@ -3,42 +3,12 @@
 import os
 import shutil
 
+from rig.peer import NGINX
 from rig.place import BUILD, REPOSITORY
 from .space import BenchError
 
 HALFPAGE = BUILD / "halfpage-tap"
 RELEASE = REPOSITORY / "target" / "release"
-
-NGINX = """\
-worker_processes 1;
-daemon off;
-master_process off;
-user root;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log warn;
-worker_rlimit_nofile 65536;
-events {{ worker_connections 16384; use epoll; multi_accept on; }}
-http {{
-    access_log off;
-    sendfile on;
-    sendfile_max_chunk 2m;
-    tcp_nopush on;
-    tcp_nodelay on;
-    open_file_cache max=1000 inactive=1h;
-    open_file_cache_valid 1h;
-    open_file_cache_min_uses 1;
-    keepalive_timeout 1h;
-    keepalive_requests 1000000000;
-    reset_timedout_connection on;
-    server_tokens off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{ listen 80 backlog=16384; root {site}; }}
-}}
-"""
 
 
 def nginx(space, site, folder, prefix=()):

@@ -31,6 +31,9 @@ PACKAGES = (
     "grub-xen-host",
 )
 
+# What the Linux guest that is measured against runs.
+PEER_PACKAGES = ("nginx",)
+
 
 class SuiteError(Exception):
     """The packages of a suite could not be had."""
@@ -48,30 +51,33 @@ class Suite:
         self.tree = self.folder / "tree"
 
     def unpack(self):
-        """Fetches and unpacks the packages, once; gives back the folder they are in."""
-        done = self.folder / "tree.done"
-        wanted = "\n".join(PACKAGES)
+        """Fetches and unpacks what dom0 runs, once; gives back the folder it is in."""
+        named = [package.format(xen=self.xen) for package in PACKAGES]
+        return self._unpacked(self.tree, named, PACKAGES, f"Xen {self.xen} and the dom0 around it (about 95 MB)")
+
+    def unpack_peer(self):
+        """The same of what the Linux peer runs besides."""
+        return self._unpacked(self.folder / "peer", PEER_PACKAGES, PEER_PACKAGES, "nginx (about 8 MB)")
+
+    def _unpacked(self, tree, named, packages, what):
+        done = tree.with_name(f"{tree.name}.done")
+        wanted = "\n".join(packages)
         if done.exists() and done.read_text() == wanted:
-            return self.tree
-        print(
-            f"rig: fetching Debian {self.name}'s Xen {self.xen} and the dom0 around it "
-            f"(about 95 MB, once, into {self.folder}; nothing is installed)",
-            flush=True,
-        )
+            return tree
+        print(f"rig: fetching Debian {self.name}'s {what}, once, into {self.folder}; nothing is installed", flush=True)
         for name in ("lists/partial", "cache/archives/partial", "debs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "sources.list").write_text(self._source())
         self._apt("apt-get", "update", "-qq")
-        named = [package.format(xen=self.xen) for package in PACKAGES]
         listing = self._apt("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *named)
         files = re.findall(r"^'\S+' (\S+) \d+", listing, re.MULTILINE)
         packages = sorted({self._specified(name) for name in files if self._kept(name, named)})
         self._apt("apt-get", "download", "-qq", *packages, cwd=self.folder / "debs")
         for deb in sorted((self.folder / "debs").glob("*.deb")):
-            subprocess.run(["dpkg-deb", "-x", deb, self.tree], check=True)
+            subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
             deb.unlink()
         done.write_text(wanted)
-        return self.tree
+        return tree
 
     @staticmethod
     def _kept(file, named):

@@ -1,0 +1,82 @@
+"""The guests that are measured side by side, each with one vCPU, on one emulated Xen host."""
+
+import re
+import time
+
+from rig.domain import Domain, described, mac
+from rig.machine import MachineError
+from rig.peer import COMMAND_LINE
+
+# Lines of an xl configuration by which each differs from the rig's usual PV guest.
+HALFPAGE, LINUX_PV, LINUX_PVH = "halfpage", "linux-pv", "linux-pvh"
+NAMES = (HALFPAGE, LINUX_PV, LINUX_PVH)
+ADDRESSES = {HALFPAGE: "10.0.2.71", LINUX_PV: "10.0.2.72", LINUX_PVH: "10.0.2.73"}
+
+SERVER = """dnsmasq --conf-file=/dev/null --port=0 --no-ping --user=root --interface=xenbr0 --bind-interfaces \
+    --dhcp-range=10.0.2.70,10.0.2.79,255.255.255.0,1h --dhcp-authoritative --dhcp-leasefile=/tmp/leases \
+    --pid-file=/run/dnsmasq.pid {hosts}"""
+
+COUNT = re.compile(r"^\s*(\d+) requests in", re.MULTILINE)
+ERRORS = re.compile(r"^\s*(Socket errors|Non-2xx).*", re.MULTILINE)
+
+
+class Guests:
+    """The guests of a run. The machine's dom0 gives each its address."""
+
+    def __init__(self, machine, images):
+        self.machine = machine
+        machine.send(images.clock, "domain-time")
+        machine.check("chmod +x /guest/domain-time")
+        hosts = " ".join(f"--dhcp-host={mac(name)},{address}" for name, address in ADDRESSES.items())
+        machine.check(SERVER.format(hosts=hosts))
+        machine.send(images.vmlinux, "linux.kernel")
+        machine.send(images.ramdisk, "linux.ramdisk")
+        machine.send(images.halfpage, "halfpage.kernel")
+
+    def describe(self, name, memory):
+        """A guest that is not yet there."""
+        kind = "halfpage" if name == HALFPAGE else "linux"
+        lines = [
+            f'name="{name}"', f'type="{"pvh" if name == LINUX_PVH else "pv"}"', f"memory={memory}", "vcpus=1",
+            f'kernel="/guest/{kind}.kernel"', f'vif=["mac={mac(name)},bridge=xenbr0"]', 'on_crash="destroy"',
+        ]  # fmt: skip
+        if kind == "linux":
+            lines += ['ramdisk="/guest/linux.ramdisk"', f'extra="{COMMAND_LINE}"']
+        if name == LINUX_PVH:
+            # Its time stamp counter is the machine's: intercepts of RDTSC do not work in emulation.
+            lines.append('tsc_mode="native"')
+        config = f"/guest/{name}.cfg"
+        self.machine.check(f"cat >{config} <<'END'\n" + "\n".join(lines) + "\nEND")
+        return Guest(self.machine, name, config)
+
+
+class Guest(Domain):
+    """One guest."""
+
+    def __init__(self, machine, name, config):
+        super().__init__(machine, name, config)
+        self.address = ADDRESSES[name]
+        self.number = None
+
+    def serve(self, seconds=600):
+        """Starts it, and waits until it answers."""
+        self.create()
+        self.number = int(self.machine.check(f"xl domid {self.name}"))
+        script = f"until curl -sf --max-time 5 -o /dev/null http://{self.address}/100.bin; do sleep 0.1; done"
+        self.machine.check(script, seconds)
+
+    def wrk(self, path, connections, seconds):
+        """One measurement: requests, and the nanoseconds that this guest and dom0 ran for them."""
+        script = (
+            f"/guest/domain-time {self.number} 0 && wrk -t1 -c{connections} -d{seconds}s --timeout 10s"
+            f" http://{self.address}:80/{path} && /guest/domain-time {self.number} 0"
+        )
+        out = self.machine.check(script, 1200)
+        lines = out.split()
+        before, after = [int(word) for word in lines[:2]], [int(word) for word in lines[-2:]]
+        count = COUNT.search(out)
+        if not count or not int(count[1]):
+            raise MachineError(f"wrk against {self.name}: {out}")
+        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
+        guest, dom0 = (later - earlier for earlier, later in zip(before, after))
+        return {"requests": int(count[1]), "guest": guest, "dom0": dom0, "errors": errors}

@@ -78,6 +78,16 @@ impl Grants {
         self.statics.counters()
     }
 
+    /// References that are free.
+    pub fn free(&self) -> usize {
+        self.table.free()
+    }
+
+    /// Pages of the site that are granted.
+    pub fn static_count(&self) -> usize {
+        self.statics.count()
+    }
+
     /// Grants to the backend that stand.
     pub fn active(&self) -> usize {
         self.table.active(self.backend).count()

@@ -1,12 +1,13 @@
 //! The guest at work: one loop, which takes frames, runs timers, hears the toolstack, and sleeps.
 
-use crate::control::Control;
+mod report;
+
+use crate::control::{Asked, Control};
 use crate::events::Events;
 use crate::grants::Grants;
 use crate::nic::{self, Nic};
 use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
-use crate::quota::Quota;
 use crate::registers::Registers;
 use crate::status::{self, State};
 use crate::time::{self, Clock};
@@ -14,7 +15,6 @@ use crate::watchdog::Watchdog;
 use crate::xenstore::Store;
 use crate::{console, memory, panic, pv};
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use netfront::device::{Change, Microseconds, Sizes};
 use netfront::handshake::Phase;
 use netstack::addressing::{Addressing, Prefix};
@@ -22,8 +22,12 @@ use netstack::stack::Event;
 use netstack::tcp::Limits;
 use netstack::wire::ethernet;
 use netstack::{Duration, Instant, Stack, stack};
+pub use report::LoopCounters;
+use report::Published;
 use site::{Server, WallClock};
 use xen::cmdline::Address;
+use xen::quota::Quota;
+use xen::sleep::{Sleeps, Verdict};
 use xen::xenstore::Error;
 
 /// The frontend directory of the one interface that the guest has.
@@ -71,6 +75,8 @@ pub struct Guest {
     pub config: stack::Config,
     /// For the stack.
     pub seed: [u8; 32],
+    /// What the loop has done.
+    pub counters: LoopCounters,
 }
 
 /// The stop, once it is asked for.
@@ -96,10 +102,9 @@ struct Progress {
     control_delay: Duration,
     /// What went wrong last, so that what goes wrong for ever is said once.
     store_error: Option<Error>,
-    poll_error: Option<Errno>,
-    /// Sleeps that failed since the last that did not.
-    poll_failures: u32,
+    sleeps: Sleeps<Errno>,
     network_lines: Quota,
+    published: Published,
 }
 
 /// The interface's tables, within a quarter of the memory that is free.
@@ -144,9 +149,9 @@ impl Guest {
             control_again: self.control.is_none().then_some(now),
             control_delay: CONTROL_AGAIN,
             store_error: None,
-            poll_error: None,
-            poll_failures: 0,
-            network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD, now),
+            sleeps: Sleeps::new(POLL_FAILURES),
+            network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD.micros(), now.micros()),
+            published: Published::new(),
         };
         status::state(&mut self.store, State::Booting);
         self.connect(now, &mut progress);
@@ -157,9 +162,11 @@ impl Guest {
         }
         loop {
             let now = self.clock.now();
+            self.counters.rounds.increment();
             let heard = self.hear(now, &mut progress);
             let exchanged = self.exchange(now, &mut progress);
             self.tell(&mut progress);
+            self.publish(now, &mut progress);
             self.stop(now, &mut progress);
             self.watchdog.feed(now);
             if let Some(port) = console::port() {
@@ -187,7 +194,7 @@ impl Guest {
         while let Some(watch) = self.store.fired() {
             heard = true;
             match &self.control {
-                Some(control) if control.watch() == watch => asked = true,
+                Some(control) if control.owns(watch) => asked = true,
                 _ => keys_changed = true,
             }
         }
@@ -204,10 +211,14 @@ impl Guest {
     fn heed(&mut self, now: Instant, progress: &mut Progress) {
         progress.control_again = None;
         match self.request() {
-            Ok(request) => {
+            Ok(Asked { shutdown, show }) => {
                 progress.store_error = None;
                 progress.control_delay = CONTROL_AGAIN;
-                if let Some(reason) = request {
+                if show {
+                    self.print_counters(progress.stack.as_ref());
+                    self.print_tables(progress.stack.as_ref());
+                }
+                if let Some(reason) = shutdown {
                     self.begin_stop(reason, now, progress);
                 }
             }
@@ -221,7 +232,7 @@ impl Guest {
     }
 
     /// What the toolstack asks for; watches for it first where that could not be done before.
-    fn request(&mut self) -> Result<Option<Shutdown>, Error> {
+    fn request(&mut self) -> Result<Asked, Error> {
         let control = match &mut self.control {
             Some(control) => control,
             control => control.insert(Control::open(&mut self.store)?),
@@ -234,7 +245,7 @@ impl Guest {
         let had_identity = self.device.identity().is_some();
         let change = self.device.control(&mut self.store, Microseconds(now.micros()));
         if let (false, Some(identity)) = (had_identity, self.device.identity())
-            && progress.network_lines.take(now)
+            && progress.network_lines.take(now.micros())
         {
             log::info!("network: {VIF}, {}, backend in domain {}", identity.mac, identity.domain);
         }
@@ -242,7 +253,7 @@ impl Guest {
         if phase != progress.phase {
             progress.phase = phase;
             match self.device.features().filter(|_| phase == Phase::Connected) {
-                Some(features) if progress.network_lines.take(now) => {
+                Some(features) if progress.network_lines.take(now.micros()) => {
                     log::info!("network: connected, offloads: {features}");
                 }
                 Some(_) => {}
@@ -275,11 +286,12 @@ impl Guest {
     /// Frames in, timers, frames out. True when there is more to do before sleeping.
     fn exchange(&mut self, now: Instant, progress: &mut Progress) -> bool {
         let Some(stack) = &mut progress.stack else { return false };
-        let Self { device, server, events, .. } = self;
+        let Self { device, server, events, counters, .. } = self;
         if let Some(ports) = device.ports() {
-            events.take(ports.transmit);
-            events.take(ports.receive);
+            let taken = [ports.transmit, ports.receive].map(|port| u64::from(events.take(port)));
+            counters.network_events.add(taken.iter().sum());
         }
+        let allocations = memory::allocations();
         let polled = device.poll(BUDGET, |received, transmitter| {
             let checksum = nic::checksum(received.checksum);
             stack.receive(received.bytes, checksum, now, &mut Nic { transmitter }, server);
@@ -287,6 +299,7 @@ impl Guest {
         let mut transmitter = device.transmitter();
         stack.poll(now, &mut Nic { transmitter: &mut transmitter }, server);
         let asked = transmitter.flush();
+        counters.network_allocations.add(memory::allocations().wrapping_sub(allocations));
         polled.more || asked
     }
 
@@ -349,28 +362,12 @@ impl Guest {
         }
     }
 
-    fn print_counters(&mut self, stack: Option<&Stack<Server>>) {
-        let stack = stack.into_iter().flat_map(Stack::counters);
-        let counters: Vec<_> = stack
-            .chain(self.server.counters().iter())
-            .chain(self.device.counters().iter())
-            .chain(self.store.counters().iter())
-            .collect();
-        let grants = self.device.platform();
-        let counters =
-            counters.into_iter().chain(grants.counters().iter()).chain(grants.static_counters().iter());
-        for (name, value) in counters.filter(|(_, value)| *value > 0) {
-            log::info!("counter {name}={value}");
-            // The ring is shorter than all of them.
-            console::flush();
-        }
-    }
-
     fn sleep(&mut self, progress: &mut Progress) {
         let device = self.device.deadline().map(|at| Instant::from_micros(at.0));
         let stack = progress.stack.as_ref().and_then(Stack::next_deadline);
         let stop = progress.stop.as_ref().map(|stop| stop.until);
-        let deadlines = [device, stack, stop, progress.control_again, self.watchdog.deadline()];
+        let publish = self.publish_deadline(progress);
+        let deadlines = [device, stack, stop, publish, progress.control_again, self.watchdog.deadline()];
         let until = deadlines.into_iter().flatten().min();
         let until = until.map(|until| self.clock.system_time_at(until));
         let store = self.store.port();
@@ -381,14 +378,15 @@ impl Guest {
             None => self.events.wait(&[store, console], until),
         };
         let error = result.err();
-        if let Some(error) = error.filter(|_| progress.poll_error != error) {
-            log::error!("events: no sleep: {error}");
-        }
-        progress.poll_error = error;
-        progress.poll_failures = if error.is_some() { progress.poll_failures.saturating_add(1) } else { 0 };
-        if let Some(error) = error.filter(|_| progress.poll_failures >= POLL_FAILURES) {
-            let reason = format_args!("no sleep, {POLL_FAILURES} times in a row: {error}");
-            panic::crash(reason, &Registers::here());
+        let verdict = progress.sleeps.judge(error);
+        let Some(error) = error else { return };
+        match verdict {
+            Verdict::Quiet => {}
+            Verdict::Say => log::error!("events: no sleep: {error}"),
+            Verdict::GiveUp => {
+                let reason = format_args!("no sleep, {POLL_FAILURES} times in a row: {error}");
+                panic::crash(reason, &Registers::here());
+            }
         }
     }
 }

@@ -11,7 +11,7 @@
 //! - [`grants`]: the grant table, and the machine under the network's driver.
 //! - [`nic`]: the stack's device over that driver.
 //! - [`xenstore`], [`control`], [`cmdline`]: what the toolstack says.
-//! - [`guest`], [`status`]: the loop, and what it shows of itself. `quota`: how often it says the same.
+//! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
 //! - [`site`]: the embedded site's bytes.
@@ -32,7 +32,6 @@ pub mod memory;
 pub mod nic;
 pub mod panic;
 pub mod pv;
-mod quota;
 pub mod registers;
 pub mod site;
 pub mod status;

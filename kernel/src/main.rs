@@ -5,7 +5,7 @@
 use kernel::control::Control;
 use kernel::events::Events;
 use kernel::grants::Grants;
-use kernel::guest::{self, Guest};
+use kernel::guest::{self, Guest, LoopCounters};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
 use kernel::time::Clock;
@@ -40,5 +40,6 @@ fn main(entry: Entry) -> ! {
     let device = guest::device(grants);
     let server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
     let config = guest::config(options.address, identity.name);
-    Guest { events, clock, store, control, device, server, watchdog, config, seed }.run()
+    let counters = LoopCounters::default();
+    Guest { events, clock, store, control, device, server, watchdog, config, seed, counters }.run()
 }

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod boot;
+pub mod calls;
 pub mod direct_map;
 pub mod error;
 pub mod hypercall;

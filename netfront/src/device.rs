@@ -199,6 +199,16 @@ impl<P: Platform> Device<P> {
         &mut self.platform
     }
 
+    /// The machine below, to look at.
+    pub fn machine(&self) -> &P {
+        &self.platform
+    }
+
+    /// Pages that the backend may write frames into.
+    pub fn posted(&self) -> u32 {
+        self.epoch.as_ref().map_or(0, |epoch| epoch.rx.posted())
+    }
+
     /// Blocks and references in flight.
     pub fn in_flight(&self) -> usize {
         self.epoch.as_ref().map_or(0, |epoch| epoch.tx.in_flight())

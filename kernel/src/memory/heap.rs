@@ -7,6 +7,7 @@ use super::pages;
 use crate::pv::PAGE_SIZE;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
 use linked_list_allocator::Heap as Region;
 use spin::Mutex;
 
@@ -34,6 +35,14 @@ unsafe impl Send for Heap {}
 static HEAP: Mutex<Heap> =
     Mutex::new(Heap { region: Region::empty(), lists: [None; CLASSES.len()], in_use: 0 });
 
+/// Blocks given out so far. Only the one vCPU writes it, so a load and a store will do.
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// How many blocks were given out so far.
+pub fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
 /// Bytes that are allocated, counted in whole blocks.
 pub fn in_use() -> usize {
     HEAP.lock().in_use
@@ -51,6 +60,7 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
 
 impl Heap {
     fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        ALLOCATIONS.store(allocations().wrapping_add(1), Ordering::Relaxed);
         let class = class(layout);
         let block = class.map_or(layout, |(_, block)| block);
         let listed = class.and_then(|(number, _)| self.lists.get_mut(number)).and_then(|list| {

@@ -3,14 +3,15 @@
 //! xen-sys makes the call itself, through the page that Xen filled at HYPERCALL_PAGE. Only its forms of at most four
 //! arguments are used: its `hypercall_5` passes the fifth in r9, where Xen reads r8.
 
+use super::calls;
 use super::error::Errno;
 use xen::{DomId, Port};
 use xen_sys::{
     __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op, __HYPERVISOR_memory_op,
     __HYPERVISOR_mmu_update, __HYPERVISOR_mmuext_op, __HYPERVISOR_sched_op, __HYPERVISOR_set_trap_table,
     __HYPERVISOR_update_va_mapping, __HYPERVISOR_vcpu_op, __HYPERVISOR_xen_version, EVTCHNOP_send,
-    MMUEXT_TLB_FLUSH_LOCAL, SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_yield, hypercall_2, hypercall_3,
-    hypercall_4,
+    MMUEXT_TLB_FLUSH_LOCAL, SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_watchdog, SCHEDOP_yield, hypercall_2,
+    hypercall_3, hypercall_4,
 };
 
 /// One entry of a page table to write (`struct mmu_update`).
@@ -53,6 +54,7 @@ pub fn shutdown(reason: Shutdown) -> ! {
 
 /// Xen's version, the major number in the high half (`XENVER_version`).
 pub fn xen_version() -> u32 {
+    calls::OTHER.count();
     // SAFETY: this command reads no argument and touches no memory of the guest.
     let version = unsafe { hypercall_2(__HYPERVISOR_xen_version, 0, 0) };
     u32::try_from(version).unwrap_or(0)
@@ -60,6 +62,7 @@ pub fn xen_version() -> u32 {
 
 /// Lets other vCPUs run first (`SCHEDOP_yield`).
 pub fn yield_now() {
+    calls::OTHER.count();
     // SAFETY: takes no argument and touches no memory of the guest.
     unsafe { hypercall_2(__HYPERVISOR_sched_op, u64::from(SCHEDOP_yield), 0) };
 }
@@ -76,6 +79,7 @@ pub fn poll(ports: &[Port], until: u64) -> Result<(), Errno> {
     }
     const { assert!(size_of::<Poll>() == 24 && size_of::<Port>() == 4) };
     let count = u32::try_from(ports.len()).map_err(|_| Errno::INVALID)?;
+    calls::POLL.count();
     let argument = Poll { ports: slice_address(ports), count, timeout: until };
     // SAFETY: Xen reads the sched_poll, and through it `count` port numbers of 4 bytes, all alive here.
     Errno::check(unsafe { hypercall_2(__HYPERVISOR_sched_op, u64::from(SCHEDOP_poll), address(&argument)) })
@@ -87,12 +91,14 @@ pub fn poll(ports: &[Port], until: u64) -> Result<(), Errno> {
 /// # Safety
 /// `argument` is the struct that sched.h gives for `operation`, and whatever it points to is as sched.h demands.
 pub unsafe fn sched_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errno> {
+    if operation == SCHEDOP_watchdog { &calls::WATCHDOG } else { &calls::OTHER }.count();
     // SAFETY: the caller's promise.
     Errno::check(unsafe { hypercall_2(__HYPERVISOR_sched_op, u64::from(operation), address_mut(argument)) })
 }
 
 /// Tells the other end of an event channel (`EVTCHNOP_send`).
 pub fn send(port: Port) -> Result<(), Errno> {
+    calls::NOTIFY.count();
     let argument = port.0;
     // SAFETY: Xen reads an evtchn_send, a single u32, from the address; it touches no other memory of the guest.
     Errno::check(unsafe {
@@ -106,6 +112,7 @@ pub fn send(port: Port) -> Result<(), Errno> {
 /// # Safety
 /// `argument` is the struct that event_channel.h gives for `operation`.
 pub unsafe fn event_channel_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errno> {
+    calls::OTHER.count();
     // SAFETY: the caller's promise.
     Errno::check(unsafe {
         hypercall_2(__HYPERVISOR_event_channel_op, u64::from(operation), address_mut(argument))
@@ -117,6 +124,7 @@ pub unsafe fn event_channel_op<T>(operation: u32, argument: &mut T) -> Result<u6
 /// # Safety
 /// `T` is the struct that grant_table.h gives for `operation`, and whatever it points to is as grant_table.h demands.
 pub unsafe fn grant_table_op<T>(operation: u32, arguments: &mut [T]) -> Result<u64, Errno> {
+    calls::OTHER.count();
     let count = u64::try_from(arguments.len()).map_err(|_| Errno::INVALID)?;
     let first = slice_address(arguments);
     // SAFETY: the caller's promise; the list has `count` entries.
@@ -128,6 +136,7 @@ pub unsafe fn grant_table_op<T>(operation: u32, arguments: &mut [T]) -> Result<u
 /// # Safety
 /// `argument` is the struct that memory.h gives for `operation`, and no page that Rust still uses is given away.
 pub unsafe fn memory_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errno> {
+    calls::OTHER.count();
     // SAFETY: the caller's promise.
     Errno::check(unsafe { hypercall_2(__HYPERVISOR_memory_op, u64::from(operation), address_mut(argument)) })
 }
@@ -137,6 +146,7 @@ pub unsafe fn memory_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errn
 /// # Safety
 /// `argument` is the struct that vcpu.h gives for `operation`.
 pub unsafe fn vcpu_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errno> {
+    calls::OTHER.count();
     // SAFETY: the caller's promise.
     Errno::check(unsafe { hypercall_3(__HYPERVISOR_vcpu_op, u64::from(operation), 0, address_mut(argument)) })
 }
@@ -146,6 +156,7 @@ pub unsafe fn vcpu_op<T>(operation: u32, argument: &mut T) -> Result<u64, Errno>
 /// # Safety
 /// After them, every address that Rust still uses maps the same bytes with the same rights.
 pub unsafe fn mmu_update(updates: &[MmuUpdate]) -> Result<(), Errno> {
+    calls::OTHER.count();
     let count = u64::try_from(updates.len()).map_err(|_| Errno::INVALID)?;
     let first = slice_address(updates);
     // SAFETY: Xen reads `count` mmu_updates from the list; that the mappings stay sound is the caller's promise.
@@ -160,6 +171,7 @@ pub unsafe fn mmu_update(updates: &[MmuUpdate]) -> Result<(), Errno> {
 pub unsafe fn update_va_mapping(virtual_address: usize, entry: u64) -> Result<(), Errno> {
     /// `UVMF_INVLPG | UVMF_LOCAL`.
     const INVLPG: u64 = 2;
+    calls::OTHER.count();
     let virtual_address = u64::try_from(virtual_address).map_err(|_| Errno::INVALID)?;
     // SAFETY: passes numbers only; that the mapping stays sound is the caller's promise.
     Errno::check(unsafe { hypercall_3(__HYPERVISOR_update_va_mapping, virtual_address, entry, INVLPG) })
@@ -175,6 +187,7 @@ pub fn flush_tlb() -> Result<(), Errno> {
         argument_1: u64,
         argument_2: u64,
     }
+    calls::OTHER.count();
     let argument = Operation { command: MMUEXT_TLB_FLUSH_LOCAL, argument_1: 0, argument_2: 0 };
     // SAFETY: Xen reads one mmuext_op, and a flush changes no mapping.
     Errno::check(unsafe {
@@ -188,6 +201,7 @@ pub fn flush_tlb() -> Result<(), Errno> {
 /// # Safety
 /// The table ends with a row of zeros, and each other row's address is code that takes Xen's exception frame.
 pub unsafe fn set_trap_table(table: &[TrapInfo]) -> Result<(), Errno> {
+    calls::OTHER.count();
     // SAFETY: Xen reads rows up to the one of zeros, which the caller promised; so with the handlers.
     Errno::check(unsafe { xen_sys::hypercall_1(__HYPERVISOR_set_trap_table, slice_address(table)) }).map(drop)
 }

@@ -3,6 +3,9 @@
 /// The node that the toolstack writes and the domain clears.
 pub const SHUTDOWN: &str = "control/shutdown";
 
+/// The node that `xl sysrq` writes a letter to, and the domain clears.
+pub const SYSRQ: &str = "control/sysrq";
+
 /// Nodes by which the domain says what it understands (value `1`).
 pub const FEATURES: [&str; 2] = ["control/feature-poweroff", "control/feature-reboot"];
 
@@ -31,9 +34,51 @@ impl<'v> Request<'v> {
     }
 }
 
+/// What `control/sysrq` holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sysrq<'v> {
+    /// Nothing: not there yet, or cleared.
+    None,
+    /// `h`: which letters there are.
+    Help,
+    /// `s`: counters, connections, grants, memory and rings.
+    Show,
+    /// A letter that this domain does not know.
+    Unknown(&'v [u8]),
+}
+
+impl<'v> Sysrq<'v> {
+    /// The help's line.
+    pub const HELP: &'static str = "h: this help, s: counters, connections, grants, memory, rings";
+
+    /// What a value asks for. A domain clears the node with a NUL byte as well as with nothing.
+    pub fn parse(value: &'v [u8]) -> Self {
+        match value {
+            b"" | b"\0" => Self::None,
+            b"h" => Self::Help,
+            b"s" => Self::Show,
+            unknown => Self::Unknown(unknown),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Request;
+    use super::{Request, Sysrq};
+
+    #[test]
+    fn sysrq_is_a_letter() {
+        for (value, asked) in [
+            (&b""[..], Sysrq::None),
+            (b"\0", Sysrq::None),
+            (b"h", Sysrq::Help),
+            (b"s", Sysrq::Show),
+            (b"S", Sysrq::Unknown(b"S")),
+            (b"ss", Sysrq::Unknown(b"ss")),
+        ] {
+            assert_eq!(Sysrq::parse(value), asked);
+        }
+    }
 
     #[test]
     fn requests_are_words() {

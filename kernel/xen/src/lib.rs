@@ -12,7 +12,8 @@
 //! - [`xenstore`]: the message format and the client of the store.
 //! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
 //! - [`entropy`]: words from a hardware generator that may be dry or broken.
-//! - [`counters!`]: named counters that can be listed.
+//! - [`counters!`]: named counters that can be listed; [`shown`]: which of them the store has yet to be told.
+//! - [`quota`], [`sleep`]: how often the same is said, and how often a sleep may fail.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -28,8 +29,11 @@ pub mod grant;
 pub mod ids;
 pub mod netif;
 pub mod pvclock;
+pub mod quota;
 pub mod ring;
 pub mod shared_info;
+pub mod shown;
+pub mod sleep;
 pub mod xenstore;
 
 pub use counters::Counter;

@@ -102,9 +102,17 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// Sets a node's value without waiting for the store's consent; a refusal is counted.
     pub fn write_unheeded(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
-        check(path)?;
-        self.client.submit_unheeded(MessageType::Write, &[path.as_bytes(), b"\0", value])?;
+        self.queue_unheeded(path, "", value)?;
         self.pump()
+    }
+
+    /// The same for one of many, the node being `folder` and `name` joined: it goes with the next
+    /// [`Session::pump`], for one event to the store. [`Error::Busy`] where no more can wait.
+    pub fn queue_unheeded(&mut self, folder: &str, name: &str, value: &[u8]) -> Result<(), Error> {
+        check(folder)?;
+        check(name)?;
+        let payload = [folder.as_bytes(), name.as_bytes(), b"\0", value];
+        self.client.submit_unheeded(MessageType::Write, &payload)
     }
 
     /// Removes a node and all below it; that it is not there is no failure.

@@ -11,6 +11,7 @@ use crate::keys::{self, Identity, Key, KeyError};
 use crate::lie::Lie;
 use crate::pages::{Held, Quarantine};
 use crate::platform::{Channel, GrantRef, Platform, Ports, RingPage};
+use crate::quota::Quota;
 use crate::rx::Rx;
 use crate::store::{Store, XenbusState};
 use crate::tx::Tx;
@@ -33,6 +34,10 @@ const BACKOFF: u64 = 1_000_000;
 const BACKOFF_DOUBLINGS: u32 = 6;
 /// A connection that lasted so many microseconds makes earlier lies forgotten.
 const TRUSTED_AFTER: u64 = 60_000_000;
+/// Lines about what is wrong with the device's keys, however often the backend changes them.
+const LINES: u32 = 8;
+/// The period of that share, in microseconds. Lies have none: each makes the next connection wait longer.
+const LINES_PERIOD: u64 = 60_000_000;
 /// Steps of the handshake taken in one go: more than any way from one phase to another takes, so a backend that changes
 /// its state all the time does not keep us.
 const STEPS_MAX: usize = 8;
@@ -130,6 +135,7 @@ pub struct Device<P: Platform> {
     watching: bool,
     stopping: bool,
     problem: Option<String>,
+    lines: Quota,
 }
 
 /// A ring's page and its grant.
@@ -166,6 +172,7 @@ impl<P: Platform> Device<P> {
             watching: false,
             stopping: false,
             problem: None,
+            lines: Quota::new(LINES, LINES_PERIOD),
         }
     }
 
@@ -220,7 +227,7 @@ impl<P: Platform> Device<P> {
     }
 
     /// Why there is no connection, or why the last one ended, where the fault is not ours: said on the console once,
-    /// kept until it is cured.
+    /// unless too much was said of late, and kept until it is cured.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
@@ -239,7 +246,10 @@ impl<P: Platform> Device<P> {
             Ok(()) => {}
             Err(error) => {
                 self.retry = Some(now.after(RETRY));
-                self.report(error.to_string());
+                let said = self.problem.replace(error.to_string());
+                if said != self.problem && self.lines.take(now) {
+                    log::error!("network: {error}");
+                }
             }
         }
         if !self.is_up() && !self.quarantine.is_empty() && self.retry.is_none() {
@@ -273,7 +283,9 @@ impl<P: Platform> Device<P> {
         match epoch.poll(&mut self.platform, &mut self.quarantine, &mut self.counters, budget, &mut deliver) {
             Ok(polled) => polled,
             Err(lie) => {
-                self.report(format!("the backend broke the protocol: {lie}"));
+                let problem = format!("the backend broke the protocol: {lie}");
+                log::error!("network: {problem}");
+                self.problem = Some(problem);
                 self.counters.lies.increment();
                 self.lied = true;
                 idle
@@ -296,14 +308,6 @@ impl<P: Platform> Device<P> {
     pub fn stop<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         self.stopping = true;
         self.control(store, now)
-    }
-
-    /// Says what is wrong, unless it was the last thing said.
-    fn report(&mut self, problem: String) {
-        if self.problem.as_ref() != Some(&problem) {
-            log::error!("network: {problem}");
-            self.problem = Some(problem);
-        }
     }
 
     fn is_up(&self) -> bool {

@@ -50,6 +50,7 @@ pub mod keys;
 pub mod lie;
 pub mod pages;
 pub mod platform;
+pub mod quota;
 pub mod references;
 pub mod ring;
 pub mod rx;

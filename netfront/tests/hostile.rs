@@ -50,6 +50,28 @@ fn reconnect(rig: &mut Rig) {
     assert_eq!(rig.device.problem(), None);
     rig.backend.receive(&[7; 60], 0);
     assert_eq!(drain(rig), [[7; 60]]);
+    nothing_is_missing(rig);
+}
+
+/// Every page, block and id of the first connection is there in the next one.
+fn nothing_is_missing(rig: &mut Rig) {
+    rig.backend.take_pages();
+    let mut ids: Vec<_> = rig.backend.pages.iter().map(|page| page.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 64, "pages to receive into");
+    assert_eq!(rig.machine.world().grants(), 12 + 64 + 2);
+    for _ in 0..24 {
+        rig.transmit(&HEADER, &[], Offload::default()).unwrap();
+    }
+    assert!(rig.transmit(&HEADER, &[], Offload::default()).is_err(), "12 pages of two blocks");
+    assert_eq!(rig.device.in_flight(), 24);
+    let _ = rig.flush();
+    let mut ids: Vec<_> = rig.backend.transmit().iter().map(|(packet, _)| packet.fragments[0].id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..24).collect::<Vec<_>>());
+    drain(rig);
+    assert_eq!(rig.device.in_flight(), 0);
 }
 
 /// The lie is found, said, counted, and survived.

@@ -41,8 +41,10 @@ impl<S: Service> Tcp<S> {
                 !flags.has(Flags::RST) && !flags.has(Flags::SYN) && context.shared.cookies_are_out(now);
             if open {
                 if let Some(half_open) = HalfOpen::from_cookie(segment, &context) {
-                    context.shared.counters.tcp_cookie_accepted.count();
-                    self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
+                    if self.make_room(now, service, egress) {
+                        self.shared.counters.tcp_cookie_accepted.count();
+                        self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
+                    }
                     return;
                 }
                 context.shared.counters.tcp_cookie_refused.count();
@@ -103,13 +105,33 @@ impl<S: Service> Tcp<S> {
                 self.forget_half_open(at);
             }
             Handshake::Completed => {
+                if !self.make_room(now, service, egress) {
+                    return;
+                }
                 let Some(half_open) = self.forget_half_open(at) else { return };
                 self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
             }
         }
     }
 
-    /// The handshake is complete: the peer is where it says it is, so it may take the place of one that is idle.
+    /// A handshake is complete: the peer is where it says it is, so it may take the place of one that is idle.
+    ///
+    /// Where none is, `false`: nothing is said, and what completed the handshake is forgotten. The peer takes its connection
+    /// for open, and sends its request until that is acknowledged; a reset would turn away who only came a little late.
+    fn make_room<E: Egress + ?Sized>(&mut self, now: Instant, service: &mut S, egress: &mut E) -> bool {
+        if self.connections.len() < self.shared.limits.connections {
+            return true;
+        }
+        let Some(idle) = eviction::idle(&self.connections, now) else {
+            self.shared.counters.tcp_handshake_refused.count();
+            return false;
+        };
+        self.shared.counters.tcp_idle_evicted.count();
+        self.end(idle, now, service, egress);
+        true
+    }
+
+    /// The handshake is complete, and there is room.
     #[expect(clippy::too_many_arguments, reason = "a segment's way in, and the seams")]
     fn establish<E: Egress + ?Sized>(
         &mut self,
@@ -122,15 +144,6 @@ impl<S: Service> Tcp<S> {
         service: &mut S,
         egress: &mut E,
     ) {
-        if self.connections.len() >= self.shared.limits.connections {
-            let Some(idle) = eviction::idle(&self.connections, now) else {
-                self.shared.counters.tcp_handshake_refused.count();
-                Context { tuple, now, shared: &mut self.shared, egress }.reset_for(segment);
-                return;
-            };
-            self.shared.counters.tcp_idle_evicted.count();
-            self.end(idle, now, service, egress);
-        }
         let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
         let mut core = half_open.establish(segment, &context);
         self.shared.counters.tcp_established.count();

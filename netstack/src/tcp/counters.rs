@@ -15,7 +15,7 @@ crate::counters! {
         tcp_not_a_syn,
         /// A SYN left unanswered because the table of connections is full.
         tcp_connections_full,
-        /// An established handshake refused because the table of connections is full.
+        /// What completed a handshake, left unanswered because the table of connections is full.
         tcp_handshake_refused,
         /// A half-open connection that gave way to one that opens TIME_WAIT again.
         tcp_half_open_evicted,

@@ -18,24 +18,28 @@ use crate::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(1);
 /// And one that has something to send, or holds what it received, after so long.
 const STALLED: Duration = Duration::from_secs(10);
+/// Where none of these is found, and who asks would be turned away, the one that made no progress for longest has to go
+/// after so long: two retransmissions may be lost.
+const PRESSED: Duration = Duration::from_secs(3);
 /// How many are looked at.
 const LOOKS: usize = 64;
 
 /// The connection that has been idle longest, and may go.
 pub(super) fn idle<C>(connections: &Table<Connection<C>>, now: Instant) -> Option<u32> {
-    let mut at = connections.oldest()?;
+    let oldest = connections.oldest()?;
+    let mut next = Some(oldest);
     for _ in 0..LOOKS {
-        let entry = connections.get(at)?;
+        let Some(entry) = next.and_then(|at| connections.get(at)) else { break };
         let quiet = now.since(entry.value.core.progress);
         if quiet < IDLE {
-            return None;
+            break;
         }
         if entry.value.core.send.busy.is_none() || quiet >= STALLED {
-            return Some(at);
+            return next;
         }
-        at = entry.newer()?;
+        next = entry.newer();
     }
-    None
+    (now.since(connections.get(oldest)?.value.core.progress) >= PRESSED).then_some(oldest)
 }
 
 /// What a connection holds of what all share.
@@ -114,7 +118,7 @@ impl<S: Service> Tcp<S> {
         egress: &mut E,
     ) {
         if self.shared.pool.is_overdrawn() {
-            let stalled = stalled(&mut self.holders.sending, &self.connections, now);
+            let stalled = stalled(&mut self.holders.sending, &self.connections, PRESSED, now);
             if stalled.is_some() {
                 self.shared.counters.tcp_stalled_evicted.count();
             } else {
@@ -123,7 +127,7 @@ impl<S: Service> Tcp<S> {
             self.end(stalled.unwrap_or(at), now, service, egress);
         }
         if self.shared.budget.was_refused()
-            && let Some(stalled) = stalled(&mut self.holders.buffered, &self.connections, now)
+            && let Some(stalled) = stalled(&mut self.holders.buffered, &self.connections, STALLED, now)
         {
             self.shared.counters.tcp_stalled_evicted.count();
             self.end(stalled, now, service, egress);
@@ -139,14 +143,25 @@ impl<S: Service> Tcp<S> {
     }
 }
 
-/// The first that has stalled; those before it go to the end.
-fn stalled<C>(order: &mut Order, connections: &Table<Connection<C>>, now: Instant) -> Option<u32> {
+/// The first that has stalled; those before it go to the end. Where none has, of those looked at the one that made no
+/// progress for longest, if that is as long as `least`.
+fn stalled<C>(
+    order: &mut Order,
+    connections: &Table<Connection<C>>,
+    least: Duration,
+    now: Instant,
+) -> Option<u32> {
+    let mut longest = None;
     for _ in 0..LOOKS {
         let at = order.first()?;
-        if now.since(connections.get(at)?.value.core.progress) >= STALLED {
+        let quiet = now.since(connections.get(at)?.value.core.progress);
+        if quiet >= STALLED {
             return Some(at);
+        }
+        if quiet >= least {
+            longest = longest.max(Some((quiet, at)));
         }
         order.push(at);
     }
-    None
+    longest.map(|(_, at)| at)
 }

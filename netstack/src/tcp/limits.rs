@@ -8,7 +8,7 @@ pub struct Limits {
     /// Connections in SYN-RECEIVED; when they are as many, a SYN is answered with a cookie.
     pub half_open: usize,
     /// Connections past the handshake; when there is one more, the one that has been idle longest goes, and where none is
-    /// idle a SYN is not answered.
+    /// idle neither a SYN is answered nor a handshake completed: the peer tries again.
     pub connections: usize,
     /// Connections in TIME-WAIT; when there is one more, the oldest goes.
     pub time_wait: usize,

@@ -181,7 +181,7 @@ fn the_connection_that_was_idle_longest_gives_way() {
 }
 
 #[test]
-fn where_none_is_idle_a_syn_stays_unanswered_and_a_late_handshake_is_refused() {
+fn where_none_is_idle_a_syn_stays_unanswered_and_a_late_handshake_waits() {
     let mut rig = Rig::with_limits(Limits { connections: 2, ..Limits::default() });
     let mut first = rig.open(5_000);
     syn(&mut rig, 5_002, &Options::default());
@@ -190,22 +190,69 @@ fn where_none_is_idle_a_syn_stays_unanswered_and_a_late_handshake_is_refused() {
     syn(&mut rig, 5_003, &Options::default());
     rig.none();
     assert_eq!(rig.counter("tcp_connections_full"), 1);
-    let peer = Peer { next: 1_001, expected: late.sequence.wrapping_add(1), ..peer(5_002) };
+    let mut peer = Peer { next: 1_001, expected: late.sequence.wrapping_add(1), ..peer(5_002) };
     rig.bare(peer.header(ACK), &[]);
-    assert_eq!(rig.one().header.flags, RST);
-    assert_eq!(rig.counter("tcp_handshake_refused"), 1);
+    rig.bare(peer.header(PSH_ACK), &request(5).bytes());
+    rig.none();
+    assert_eq!((rig.counter("tcp_handshake_refused"), rig.tcp.lengths()), (2, (1, 2, 0)));
     // A second later both may go, but the one with a response under way only after the other.
     rig.ask(&mut first, request(5_000));
     rig.take();
     rig.millis(1_100);
     rig.take();
-    through(&mut rig, 5_003);
-    assert_eq!(rig.one().header.flags, RST_ACK);
-    assert_eq!(rig.counter("tcp_idle_evicted"), 1);
+    // The peer thinks that it is connected, and sends its request again.
+    rig.ask(&mut peer, request(5));
+    let sent = rig.take();
+    assert_eq!((sent[0].header.destination, sent[0].header.flags), (5_001, RST_ACK));
+    assert_eq!((sent[1].header.destination, sent[1].payload.len()), (5_002, 5));
+    assert_eq!((rig.counter("tcp_idle_evicted"), rig.tcp.lengths().0), (1, 0));
     assert_eq!(rig.tcp.lengths().1, 2);
     first.expected += 5_000;
     rig.bare(first.header(ACK), &[]);
     rig.ask(&mut first, request(5));
+    assert_eq!(rig.one().payload.len(), 5);
+}
+
+#[test]
+fn a_cookie_that_finds_no_room_comes_back_later() {
+    let mut rig = flooded(Limits { connections: 1, half_open: 1, ..Limits::default() });
+    let mut late = Peer { next: 1_001, ..peer(5_000) };
+    syn(&mut rig, 5_000, &Options::default());
+    late.expected = rig.one().header.sequence.wrapping_add(1);
+    let mut first = rig.open(5_001);
+    rig.bare(late.header(ACK), &[]);
+    rig.none();
+    assert_eq!((rig.counter("tcp_cookie_accepted"), rig.counter("tcp_handshake_refused")), (1, 1));
+    rig.ask(&mut first, request(5));
+    rig.one();
+    first.expected += 5;
+    rig.bare(first.header(ACK), &[]);
+    rig.millis(1_100);
+    rig.take();
+    rig.ask(&mut late, request(5));
+    assert_eq!(rig.take().last().unwrap().payload.len(), 5);
+    assert_eq!(rig.counter("tcp_cookie_accepted"), 2);
+}
+
+/// All ask for a page and take nothing of it. None has stalled for long, yet who comes is served before long.
+#[test]
+fn a_table_full_of_responses_that_nobody_takes_gives_way_after_three_seconds() {
+    let mut rig = Rig::with_limits(Limits { connections: 200, ..Limits::default() });
+    for port in 1..=200 {
+        let mut slow = rig.open(port);
+        rig.ask(&mut slow, request(5_000));
+        rig.take();
+    }
+    rig.millis(2_900);
+    rig.take();
+    syn(&mut rig, 5_000, &Options::default());
+    rig.none();
+    rig.millis(100);
+    rig.take();
+    let mut honest = through(&mut rig, 5_000);
+    let reset = rig.one().header;
+    assert_eq!((reset.destination, reset.flags), (1, RST_ACK));
+    rig.ask(&mut honest, request(5));
     assert_eq!(rig.one().payload.len(), 5);
 }
 
@@ -222,7 +269,7 @@ fn responses_that_nobody_takes_give_way() {
         rig.take();
     }
     assert!((50..400).contains(&count), "{count}");
-    rig.millis(10_500);
+    rig.millis(3_000);
     rig.take();
     let mut honest = rig.open(60_000);
     rig.ask(&mut honest, request(5));

@@ -62,6 +62,10 @@ pub trait Stream {
 
     /// When to call [`Service::deadline`]; one deadline a connection, the last one set holds.
     fn set_deadline(&mut self, deadline: Option<Instant>);
+
+    /// Whether the peer is asked, when it has long been silent and nothing is under way, if it is still there; one that does
+    /// not answer is given up. Off at first. A stream without such means leaves it at that.
+    fn set_keepalive(&mut self, _on: bool) {}
 }
 
 /// A run of bytes to send. TCP keeps it until it is acknowledged: there is no send buffer.

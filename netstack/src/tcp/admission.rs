@@ -99,8 +99,20 @@ impl<S: Service> Tcp<S> {
         match entry.value.arrives(segment, &mut context) {
             Handshake::Ignored => (),
             Handshake::Again => entry.value.answer(&mut context),
-            Handshake::Refused => context.reset_for(segment),
-            Handshake::Reset => {
+            Handshake::Refused => {
+                // A SYN that was answered with a cookie, and came again when there was room: either answer may be the one
+                // that the peer has taken.
+                let cookies = context.shared.cookies_are_out(now);
+                match HalfOpen::from_cookie(segment, &context).filter(|_| cookies) {
+                    Some(half_open) => {
+                        context.shared.counters.tcp_cookie_accepted.count();
+                        self.forget_half_open(at);
+                        self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
+                    }
+                    None => context.reset_for(segment),
+                }
+            }
+            Handshake::Reset | Handshake::Anew => {
                 context.shared.counters.tcp_half_open_reset.count();
                 self.forget_half_open(at);
             }

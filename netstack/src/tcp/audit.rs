@@ -49,7 +49,7 @@ impl<S: Service> Tcp<S> {
             }
             if core.waiting {
                 waiting = waiting.saturating_add(1);
-                if self.waiting.iter().filter(|other| **other == at).count() != 1 {
+                if self.waiting.iter().filter(|other| *other == at).count() != 1 {
                     return Err("a connection that waits for the device is in the queue once");
                 }
             }
@@ -67,7 +67,7 @@ impl<S: Service> Tcp<S> {
             buffered = buffered.saturating_add(core.receive.held());
             sending = sending.saturating_add(send.busy.as_ref().map_or(0, |busy| busy.held()));
         }
-        if waiting != self.waiting.len() {
+        if waiting != self.waiting.iter().count() {
             return Err("the queue for the device holds what does not wait");
         }
         if syn_received > limits.half_open || connections > limits.connections || time_wait > limits.time_wait

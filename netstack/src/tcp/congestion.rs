@@ -24,6 +24,8 @@ struct Epoch {
     k: u32,
     /// The window that Reno would have by now, in 1,024ths of a byte.
     reno: u64,
+    /// When the last acknowledgment came.
+    seen: Instant,
 }
 
 /// RFC 9438 section 4.6: beta_cubic is 0.7.
@@ -107,14 +109,24 @@ impl Congestion {
         self.epoch = None;
     }
 
+    /// RFC 9438 section 5.8: time in which the window was not what held the sender back "MUST NOT" count in the cubic function,
+    /// else the window would leap when there is more to send.
+    pub(super) fn unused(&mut self, now: Instant) {
+        if let Some(epoch) = self.epoch.as_mut() {
+            epoch.start = epoch.start + now.since(epoch.seen);
+            epoch.seen = now;
+        }
+    }
+
     fn avoid(&mut self, bytes: u32, mss: u32, now: Instant, rtt: Duration) {
         let (window, w_max) = (self.window, self.w_max);
         let epoch = self.epoch.get_or_insert_with(|| {
             // Section 4.2: K = cubic root of ((W_max - cwnd_epoch) / C), C 0.4 segments per cubic second.
             let rise = u64::from(w_max.saturating_sub(window));
             let k = cubic_root(rise.saturating_mul(2_500_000_000).checked_div(u64::from(mss)).unwrap_or(0));
-            Epoch { start: now, origin: w_max.max(window), k, reno: u64::from(window) << 10 }
+            Epoch { start: now, origin: w_max.max(window), k, reno: u64::from(window) << 10, seen: now }
         });
+        epoch.seen = now;
         // Section 4.3: alpha_cubic is 3 * (1 - beta) / (1 + beta), 9/17, until the window is back at W_max, then 1.
         let share = u64::from(bytes).saturating_mul(u64::from(mss)) << 10;
         let share = share.checked_div(u64::from(window)).unwrap_or(0);
@@ -155,6 +167,7 @@ fn cubic_root(n: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
     use super::*;
 
     const MSS: u32 = 1_460;
@@ -219,6 +232,28 @@ mod tests {
         assert!((995..1_005).contains(&at), "{at}");
         let at = round(&mut congestion, 9_000);
         assert!((1_200..1_340).contains(&at), "{at}");
+    }
+
+    #[test]
+    fn time_without_enough_to_send_widens_nothing() {
+        let grown = |unused: bool| {
+            let mut congestion = Congestion::new(MSS, false);
+            congestion.set_window(100 * MSS, MSS);
+            congestion.lost(100 * MSS, MSS);
+            congestion.set_window(congestion.threshold(), MSS);
+            let rtt = Duration::from_millis(100);
+            let at = |millis| Instant::ZERO + Duration::from_millis(millis);
+            congestion.acknowledged(MSS, MSS, at(0), rtt);
+            // A minute in which the application sends a little now and then.
+            for millis in (100..60_000).step_by(100).filter(|_| unused) {
+                congestion.unused(at(millis));
+            }
+            let before = congestion.window();
+            congestion.acknowledged(before, MSS, at(60_000), rtt);
+            congestion.window() - before
+        };
+        assert!(grown(false) > 30 * MSS, "{}", grown(false));
+        assert!(grown(true) < 5 * MSS, "{}", grown(true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::counters::Counters;
 use super::demux::Tuple;
 use super::isn::timestamp_clock;
+use super::limits::Limits;
 use super::options::Agreed;
 use super::output;
 use super::recv::{Ack, Receive};
@@ -17,15 +18,12 @@ use crate::wire::tcp::{Flags, Segment};
 use crate::{Duration, Instant};
 
 /// RFC 5961 section 7 and CVE-2016-5696: answers to odd segments are limited for each connection, never for all together.
-const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
 /// RFC 7323 section 5.5: a timestamp older than 24 days proves nothing.
 const TIMESTAMP_LIFE: Duration = Duration::from_secs(24 * 86_400);
 
-/// RFC 9293 section 3.8.4 MUST-28: "This interval MUST be configurable and MUST default to no less than two hours".
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(7_200);
-/// Between probes, and how many stay unanswered (MUST-29: one proves nothing): as Linux and BSD have it.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(75);
-const KEEPALIVES: u8 = 9;
+/// Bytes a second: a peer that takes its data more slowly than this makes no progress, however often it acknowledges some.
+const LEAST_RATE: u64 = 256;
 
 /// A connection and what its service keeps for it.
 #[derive(Debug)]
@@ -48,12 +46,16 @@ pub(super) struct Core {
     pub(super) reset: bool,
     /// When the peer was heard last.
     heard: Instant,
+    /// The service wants to know when the peer is gone (RFC 9293 MUST-24, MUST-25: off by default).
+    pub(super) keepalive: bool,
     /// Probes sent since.
     keepalives: u8,
     /// It stands in the queue of those that met a full device.
     pub(super) waiting: bool,
-    /// When a request was last read, or data of ours acknowledged; to the second.
+    /// When a request was last read, or data of ours taken at [`LEAST_RATE`] or faster; to the second.
     pub(super) progress: Instant,
+    /// Bytes that the peer has taken since.
+    taken: u32,
     challenged: Option<Instant>,
 }
 
@@ -101,17 +103,28 @@ impl Core {
             reset: false,
             waiting: false,
             heard: now,
+            keepalive: false,
             keepalives: 0,
             progress: now,
+            taken: 0,
             challenged: None,
         }
     }
 
-    /// A request was read, or data acknowledged. By the second, so that a busy connection moves to the end of the list of
+    /// A request was read, or data taken. By the second, so that a busy connection moves to the end of the list of
     /// connections no more often.
     fn progressed(&mut self, now: Instant) {
         if now.since(self.progress) >= Duration::from_secs(1) {
-            self.progress = now;
+            (self.progress, self.taken) = (now, 0);
+        }
+    }
+
+    /// The peer has taken `bytes` of our data: progress, if that was all, or if it was enough for the time it took.
+    fn took(&mut self, bytes: usize, now: Instant) {
+        self.taken = self.taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let least = now.since(self.progress).micros().saturating_mul(LEAST_RATE) / 1_000_000;
+        if self.send.queued() == 0 || u64::from(self.taken) >= least {
+            self.progressed(now);
         }
     }
 
@@ -122,6 +135,7 @@ impl Core {
             send: &mut self.send,
             pool: &mut shared.pool,
             deadline: &mut self.deadline,
+            keepalive: &mut self.keepalive,
             reset: &mut self.reset,
         }
     }
@@ -250,7 +264,7 @@ impl Core {
     }
 
     /// The earliest thing that this connection waits for.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Instant> {
         let ack = match self.receive.ack {
             Ack::By(at) => Some(at),
             Ack::Nothing | Ack::Now => None,
@@ -261,24 +275,25 @@ impl Core {
         };
         let busy = match self.send.busy.as_ref() {
             Some(busy) => busy.deadline(),
-            None => self.keepalive_due(),
+            None => self.keepalive_due(limits),
         };
         [self.deadline, ack, state, busy].into_iter().flatten().min()
     }
 
     /// RFC 9293 section 3.8.4: when to ask whether the peer is still there, as nothing else would tell.
-    fn keepalive_due(&self) -> Option<Instant> {
-        let interval = KEEPALIVE_INTERVAL.micros().saturating_mul(u64::from(self.keepalives));
-        let quiet = KEEPALIVE_IDLE + Duration::from_micros(interval);
-        matches!(self.state, State::Established | State::CloseWait).then(|| self.heard + quiet)
+    fn keepalive_due(&self, limits: &Limits) -> Option<Instant> {
+        let open = matches!(self.state, State::Established | State::CloseWait);
+        let quiet = limits.keepalive_idle + limits.keepalive_interval.times(u64::from(self.keepalives));
+        (self.keepalive && open).then(|| self.heard + quiet)
     }
 
     /// Asks, or gives up.
     fn keepalive<E: Egress + ?Sized>(&mut self, context: &mut Context<'_, E>) -> Fate {
-        if self.send.busy.is_some() || self.keepalive_due().is_none_or(|due| due > context.now) {
+        let limits = &context.shared.limits;
+        if self.send.busy.is_some() || self.keepalive_due(limits).is_none_or(|due| due > context.now) {
             return Fate::Lives;
         }
-        if self.keepalives >= KEEPALIVES {
+        if self.keepalives >= limits.keepalives {
             context.shared.counters.tcp_keepalive_unanswered.count();
             output::reset(self, context);
             return Fate::Closed;
@@ -355,10 +370,11 @@ impl<C> Connection<C> {
             return Fate::Lives;
         }
         let window = u32::from(header.window) << core.agreed.send_shift;
+        let was_shut = core.send.window == 0;
         let opened = core.send.update_window(SeqNum::new(header.sequence), ack, window);
-        if core.send.window != 0
+        if was_shut
+            && core.send.window != 0
             && let Some(busy) = core.send.busy.as_mut()
-            && matches!(busy.timer, Timer::Persist(_))
         {
             // The window is open: what the probe carried counts as lost, and costs the path nothing.
             (busy.timer, busy.expirations, busy.since) = (Timer::Off, 0, None);
@@ -393,9 +409,14 @@ impl<C> Connection<C> {
             context.shared.counters.tcp_congestion_marked.count();
         }
         if done.data > 0 {
-            core.progressed(now);
+            core.took(done.data, now);
             let mut stream = core.handle(now, context.shared);
             service.acknowledged(&mut self.service, &mut stream);
+        }
+        if core.send.is_held_shut(now, context.shared.limits.window_shut_span) {
+            context.shared.counters.tcp_window_shut.count();
+            output::reset(core, context);
+            return Fate::Closed;
         }
         if done.fin {
             return self.core.state.fin_acknowledged(now + context.shared.limits.fin_wait_span);
@@ -517,6 +538,7 @@ impl<C> Connection<C> {
                 send: &mut core.send,
                 pool: &mut context.shared.pool,
                 deadline: &mut core.deadline,
+                keepalive: &mut core.keepalive,
                 reset: &mut core.reset,
             };
             let consumed = service.receive(&mut self.service, core.receive.ready(), end, &mut stream);

@@ -170,6 +170,8 @@ impl Flight {
     pub(super) fn acknowledged(&mut self, una: SeqNum, now: Instant, least: Option<Duration>) -> Delivered {
         let mut delivered = Delivered::default();
         let mut resent = false;
+        // Half a circle on it would stand before us again.
+        self.patience_grew = self.patience_grew.filter(|grew| una.before(*grew));
         while let Some(first) = self.runs.front().copied() {
             if !una.after(first.start) {
                 break;
@@ -299,21 +301,18 @@ impl Flight {
         detected
     }
 
-    /// Without SACK: the first `length` bytes are lost (RFC 6582 section 3.2).
-    pub(super) fn lose_first(&mut self, length: u32) {
-        let Some(first) = self.runs.front().copied() else { return };
-        if first.fate != RunFate::InFlight {
-            return;
-        }
+    /// Without SACK: the first `length` bytes are lost (RFC 6582 section 3.2). Gives where they end.
+    pub(super) fn lose_first(&mut self, length: u32) -> Option<SeqNum> {
+        let first = self.runs.front().copied().filter(|first| first.fate == RunFate::InFlight)?;
         if first.length > length {
             self.split(0, first.start.plus(length));
         }
-        if let Some(first) = self.runs.front_mut() {
-            first.fate = RunFate::Lost;
-            let length = first.length;
-            self.count(RunFate::InFlight, length, false);
-            self.count(RunFate::Lost, length, true);
-        }
+        let first = self.runs.front_mut()?;
+        first.fate = RunFate::Lost;
+        let (length, end) = (first.length, first.end());
+        self.count(RunFate::InFlight, length, false);
+        self.count(RunFate::Lost, length, true);
+        Some(end)
     }
 
     /// RFC 8985 section 7.3: the last `length` bytes, as a run of their own that may be sent again.
@@ -520,7 +519,9 @@ mod tests {
                     3 if left < right => {
                         sack(&mut flight, left, right, now);
                     }
-                    4 => flight.lose_first(length),
+                    4 => {
+                        flight.lose_first(length);
+                    }
                     5 => flight.lose_all(),
                     _ => {
                         flight.detect(now, None, false, MSS);

@@ -26,6 +26,13 @@ pub struct Limits {
     pub unanswered_span: Duration,
     /// How long the peer may hold its window shut while data waits (RFC 6429).
     pub window_shut_span: Duration,
+    /// Where a service asks for keep-alives: how long a peer may be silent before it is asked whether it is still there (RFC
+    /// 9293 section 3.8.4, MUST-27 and MUST-28: configurable, two hours at least by default).
+    pub keepalive_idle: Duration,
+    /// How long after a keep-alive that was not answered the next one goes out.
+    pub keepalive_interval: Duration,
+    /// How many have to stay unanswered until the connection is given up (MUST-29: one proves nothing).
+    pub keepalives: u8,
 }
 
 impl Default for Limits {
@@ -41,6 +48,10 @@ impl Default for Limits {
             fin_wait_span: Duration::from_secs(60),
             unanswered_span: Duration::from_secs(100),
             window_shut_span: Duration::from_secs(300),
+            keepalive_idle: Duration::from_secs(7_200),
+            // As Linux and BSD have it.
+            keepalive_interval: Duration::from_secs(75),
+            keepalives: 9,
         }
     }
 }

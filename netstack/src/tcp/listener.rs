@@ -1,7 +1,7 @@
 //! LISTEN and SYN-RECEIVED (RFC 9293 sections 3.10.7.2 and 3.10.7.4).
 
 use super::congestion::Congestion;
-use super::connection::{Clock, Core};
+use super::connection::{CHALLENGE_INTERVAL, Clock, Core};
 use super::cookies;
 use super::options::{Agreed, path_mss, shift_for};
 use super::recv::Receive;
@@ -26,6 +26,8 @@ pub(super) struct HalfOpen {
     /// When the SYN-ACK was sent; unknown where the SYN has come again, or a cookie back.
     sent: Option<Instant>,
     retries: u8,
+    /// When it was last said what is expected.
+    challenged: Option<Instant>,
     pub(super) deadline: Instant,
 }
 
@@ -39,6 +41,8 @@ pub(super) enum Handshake {
     Reset,
     /// The SYN has come again.
     Again,
+    /// The peer begins anew.
+    Anew,
     /// It completes the handshake.
     Completed,
 }
@@ -66,6 +70,7 @@ impl HalfOpen {
             clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
             sent: Some(now),
             retries: 0,
+            challenged: None,
             deadline: now + Duration::from_secs(1),
         }
     }
@@ -101,6 +106,7 @@ impl HalfOpen {
             clock: Clock { offset, recent, recent_at: now },
             sent: None,
             retries: 0,
+            challenged: None,
             deadline: now,
         })
     }
@@ -169,25 +175,24 @@ impl HalfOpen {
                 return Handshake::Ignored;
             }
             context.shared.counters.tcp_reset_challenged.count();
-            return Handshake::Again;
+            return self.challenge(0, context);
         }
+        let length = super::connection::segment_length(segment);
+        let acceptable = Receive::new(next, u32::from(Self::window(context))).acceptable(sequence, length);
         if flags.has(Flags::SYN) {
-            if flags.has(Flags::ACK) {
-                return Handshake::Ignored;
-            }
-            self.sent = None;
-            // RFC 3168 section 6.1.1.1: a peer whose first SYN went unanswered tries without.
-            self.agreed.ecn &= flags.has(Flags::ECE.with(Flags::CWR));
-            if sequence == self.irs {
+            if sequence == self.irs && !flags.has(Flags::ACK) {
                 // The same SYN again, or one from a peer that has started anew with the same number.
+                self.sent = None;
+                // RFC 3168 section 6.1.1.1: a peer whose first SYN went unanswered tries without.
+                self.agreed.ecn &= flags.has(Flags::ECE.with(Flags::CWR));
                 self.clock.recent = segment.options.timestamps.map_or(self.clock.recent, |at| at.value);
-            } else {
-                // Section 3.10.7.4: "If an incoming segment is not acceptable, an acknowledgment should be sent in reply".
-                // A peer that has started anew with another number resets what the acknowledgment is of, and its next SYN
-                // finds the place free; silence would lock it out until the last retry.
-                context.shared.counters.tcp_syn_unexpected.count();
+                return Handshake::Again;
             }
-            return Handshake::Again;
+            context.shared.counters.tcp_syn_unexpected.count();
+            // Section 3.10.7.4, fourth: "If the connection was initiated with a passive OPEN, then return this connection to the
+            // LISTEN state". Outside the window, a peer that has started anew resets what the acknowledgment is of, and its
+            // next SYN finds the place free; silence would lock it out until the last retry.
+            return if acceptable { Handshake::Anew } else { self.challenge(0, context) };
         }
         if !flags.has(Flags::ACK) {
             return Handshake::Ignored;
@@ -197,12 +202,11 @@ impl HalfOpen {
         });
         if old {
             context.shared.counters.tcp_paws.count();
-            return Handshake::Again;
+            return self.challenge(length, context);
         }
-        let length = super::connection::segment_length(segment);
-        if !Receive::new(next, u32::from(Self::window(context))).acceptable(sequence, length) {
+        if !acceptable {
             context.shared.counters.tcp_out_of_window.count();
-            return Handshake::Again;
+            return self.challenge(length, context);
         }
         // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED state ... If the segment acknowledgment is not
         // acceptable, form a reset segment <SEQ=SEG.ACK><CTL=RST>".
@@ -211,6 +215,25 @@ impl HalfOpen {
             return Handshake::Refused;
         }
         Handshake::Completed
+    }
+
+    /// Section 3.10.7.4, first: "If an incoming segment is not acceptable, an acknowledgment should be sent in reply", and it
+    /// is <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Limited as on a connection: two ends that both answer would not stop.
+    fn challenge<E: Egress + ?Sized>(&mut self, length: u32, context: &mut Context<'_, E>) -> Handshake {
+        let now = context.now;
+        let recent = self.challenged.is_some_and(|at| now.since(at) < CHALLENGE_INTERVAL);
+        if recent && length == 0 {
+            context.shared.counters.tcp_challenge_limited.count();
+            return Handshake::Ignored;
+        }
+        self.challenged = Some(now);
+        let stamps = Timestamps { value: self.clock.value(now), echo: self.clock.recent };
+        let options = Options { timestamps: self.agreed.timestamps.then_some(stamps), ..Options::default() };
+        let window = context.shared.limits.receive >> self.agreed.receive_shift;
+        let window = u16::try_from(window).unwrap_or(u16::MAX);
+        // Where the device is full the peer asks again.
+        let _ = context.reply(Flags::ACK, self.iss.plus(1).get(), self.irs.plus(1).get(), window, &options);
+        Handshake::Ignored
     }
 
     /// The connection that the handshake has made.

@@ -49,12 +49,12 @@ use crate::Instant;
 use crate::egress::{Ecn, Egress, SendError, Unreachable};
 use crate::service::Service;
 use crate::wire::tcp::Segment;
-use alloc::collections::VecDeque;
 use connection::{Connection, Core};
 use core::net::IpAddr;
 use demux::{Table, Tuple};
 use eviction::{Holders, Holding};
 use listener::HalfOpen;
+use order::Order;
 use seq::SeqNum;
 use shared::{Context, Shared};
 use states::Fate;
@@ -71,8 +71,8 @@ pub struct Tcp<S: Service> {
     timers: Wheel,
     time_wait: Table<TimeWait>,
     holders: Holders,
-    /// Connections that met a full device, each once.
-    waiting: VecDeque<u32>,
+    /// Connections that met a full device.
+    waiting: Order,
     stopping: bool,
 }
 
@@ -92,7 +92,7 @@ impl<S: Service> Tcp<S> {
             timers: Wheel::new(),
             time_wait: Table::new(),
             holders: Holders::new(),
-            waiting: VecDeque::new(),
+            waiting: Order::new(),
             stopping: false,
         }
     }
@@ -193,18 +193,15 @@ impl<S: Service> Tcp<S> {
 
     /// Does what is due, and goes on with the connections that met a full device.
     pub fn poll<E: Egress + ?Sized>(&mut self, now: Instant, service: &mut S, egress: &mut E) {
-        // Each once: who meets a full device again is at the end of the queue, and so is everybody after it.
-        for _ in 0..self.waiting.len() {
-            let Some(at) = self.waiting.pop_front() else { break };
+        while let Some(at) = self.waiting.first() {
+            self.waiting.remove(at);
             if let Some(entry) = self.connections.get_mut(at) {
                 entry.value.core.waiting = false;
             }
             self.step(at, now, service, egress, |_, _, _| Fate::Lives);
             if self.connections.get(at).is_some_and(|entry| entry.value.core.waiting) {
-                // It has joined the queue again at the end; it keeps its place.
-                if let Some(last) = self.waiting.pop_back() {
-                    self.waiting.push_front(last);
-                }
+                // It meets a full device again, and so would all others. It keeps its place.
+                self.waiting.push_first(at);
                 break;
             }
         }
@@ -332,10 +329,10 @@ impl<S: Service> Tcp<S> {
         if ready && output::output(&mut connection.core, &mut context) == Err(SendError::Full) {
             self.shared.counters.tcp_device_full.count();
             connection.core.waiting = true;
-            self.waiting.push_back(at);
+            self.waiting.push(at);
         }
         if fate == Fate::Lives {
-            if let Some(deadline) = connection.core.next_deadline() {
+            if let Some(deadline) = connection.core.next_deadline(&self.shared.limits) {
                 self.timers.arm(at, deadline);
             }
             self.account(at, before);
@@ -354,7 +351,7 @@ impl<S: Service> Tcp<S> {
         let core = &mut connection.core;
         if core.waiting {
             // An index is used again, and its next owner must not find itself in the queue.
-            self.waiting.retain(|other| *other != at);
+            self.waiting.remove(at);
         }
         core.receive.release(&mut self.shared.budget);
         if let Some(busy) = core.send.busy.take() {

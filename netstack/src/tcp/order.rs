@@ -48,6 +48,27 @@ impl Order {
         self.set(at, Link { before, after: NONE });
     }
 
+    /// Puts it first, wherever it was.
+    pub(super) fn push_first(&mut self, at: u32) {
+        self.push(at);
+        if self.first == at {
+            return;
+        }
+        self.remove(at);
+        let after = core::mem::replace(&mut self.first, at);
+        if let Some(link) = self.links.get_mut(after as usize) {
+            link.before = at;
+        }
+        self.set(at, Link { before: NONE, after });
+    }
+
+    /// All of them, from the first on.
+    #[cfg(any(test, feature = "audit"))]
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        let after = |at: &u32| self.links.get(*at as usize).map(|link| link.after).filter(|at| *at != NONE);
+        core::iter::successors(self.first(), after)
+    }
+
     pub(super) fn remove(&mut self, at: u32) {
         let Some(Link { before, after }) = self.links.get(at as usize).copied() else { return };
         if before == at {
@@ -78,17 +99,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_vector(steps in prop::collection::vec((0_u32..20, any::<bool>()), 0..200)) {
+        fn agrees_with_a_vector(steps in prop::collection::vec((0_u32..20, 0_u8..3), 0..200)) {
             let (mut order, mut model) = (Order::new(), Vec::<u32>::new());
-            for (at, push) in steps {
+            for (at, step) in steps {
                 model.retain(|other| *other != at);
-                if push {
-                    order.push(at);
-                    model.push(at);
-                } else {
-                    order.remove(at);
+                match step {
+                    0 => {
+                        order.push(at);
+                        model.push(at);
+                    }
+                    1 => {
+                        order.push_first(at);
+                        model.insert(0, at);
+                    }
+                    _ => order.remove(at),
                 }
-                prop_assert_eq!(order.first(), model.first().copied());
+                prop_assert!(order.iter().eq(model.iter().copied()));
             }
             for at in model {
                 prop_assert_eq!(order.first(), Some(at));

@@ -3,7 +3,7 @@
 use super::connection::Core;
 use super::options;
 use super::recovery::Phase;
-use super::send::{Probed, Timer};
+use super::send::{Probed, Send, Timer};
 use super::seq::SeqNum;
 use super::shared::Context;
 use super::states::Fate;
@@ -139,7 +139,8 @@ fn next_run(core: &mut Core, bounds: &Bounds) -> Option<Run> {
             return None;
         }
         let length = if wanted > allowed { whole_segments(allowed, segment) } else { wanted };
-        return Some(Run { start, length, again: true });
+        let more = fill(send, start.plus(length), segment.min(allowed).saturating_sub(length), closing);
+        return Some(Run { start, length: length.saturating_add(more), again: true });
     }
     let (unsent, usable) = (send.unsent(), send.usable());
     let start = send.nxt;
@@ -162,6 +163,17 @@ fn next_run(core: &mut Core, bounds: &Bounds) -> Option<Run> {
     // RFC 9293 section 3.8.6.2.1 (3): "if at least a fraction Fs of the maximum window can be sent", Fs 1/2.
     let by_window = usable <= allowed && limit > 0 && limit >= send.largest_window / 2;
     by_window.then_some(Run { start, length: limit, again: false })
+}
+
+/// How much that is new fills a segment that would end at `end`, less than full, where all before has been sent: the octet of
+/// a window probe does not go out again alone. `room` is what there is in the segment.
+fn fill(send: &Send, end: SeqNum, room: u32, closing: bool) -> u32 {
+    let (unsent, usable) = (u32::try_from(send.unsent()).unwrap_or(u32::MAX), send.usable());
+    if end != send.nxt || unsent == 0 {
+        return 0;
+    }
+    let more = room.min(unsent).min(usable);
+    more.saturating_add(u32::from(closing && more == unsent && usable > more))
 }
 
 /// Sends a run, or as much of it as the device takes in one packet.
@@ -243,7 +255,14 @@ fn sent<E: Egress + ?Sized>(
         busy.largest = busy.largest.max(segment.min(run.length));
         if run.again {
             context.shared.counters.tcp_retransmitted.count();
-            busy.flight.resent(run.start, run.length, now);
+            let known = core.send.nxt.since(run.start).min(run.length);
+            busy.flight.resent(run.start, known, now);
+            // What fills the segment is new.
+            let end = run.start.plus(run.length);
+            if end.after(core.send.nxt) {
+                busy.flight.sent(core.send.nxt, end.since(core.send.nxt), now);
+                core.send.nxt = end;
+            }
             if let Some(undo) = busy.undo.as_mut() {
                 undo.sent_again(run.length.div_ceil(segment.max(1)), stamp);
             }
@@ -306,7 +325,7 @@ fn set_timer<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
             let calm = selective && busy.phase == Phase::Open && busy.flight.is_undisturbed();
             let single = busy.flight.size() <= segment;
             match send.rtt.probe_timeout(single) {
-                Some(span) if calm && busy.probed.is_none() && busy.expirations == 0 => {
+                Some(span) if calm && send.probed.is_none() && busy.expirations == 0 => {
                     Timer::Probe(now + span)
                 }
                 _ => Timer::Retransmit(now + send.rtt.backed_off(busy.expirations)),
@@ -316,6 +335,9 @@ fn set_timer<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
         _ if under_way || pending => Timer::Persist(now + send.rtt.backed_off(busy.expirations)),
         _ => Timer::Off,
     };
+    if shut && busy.timer != Timer::Off {
+        busy.shut.get_or_insert(now);
+    }
 }
 
 /// Does what the timers of sending call for; the segments go out with the output that follows.
@@ -343,7 +365,7 @@ where
         }
         Timer::Probe(at) if at <= now => probe_tail(core, context),
         Timer::Persist(at) if at <= now => {
-            if silent.is_some_and(|span| span >= context.shared.limits.window_shut_span) {
+            if core.send.is_held_shut(now, context.shared.limits.window_shut_span) {
                 context.shared.counters.tcp_window_shut.count();
                 reset(core, context);
                 return Fate::Closed;
@@ -390,7 +412,6 @@ fn probe<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
     let (usable, unsent) = (core.send.usable(), u32::try_from(core.send.unsent()).unwrap_or(u32::MAX));
     let send = &mut core.send;
     let Some(busy) = send.busy.as_mut() else { return };
-    busy.since.get_or_insert(now);
     busy.expirations = busy.expirations.saturating_add(1);
     busy.timer = Timer::Persist(now + send.rtt.backed_off(busy.expirations));
     context.shared.counters.tcp_window_probe.count();
@@ -420,10 +441,8 @@ fn probe_tail<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>)
         Run { start, length, again: true }
     };
     context.shared.counters.tcp_tail_probe.count();
-    if transmit(core, context, &bounds, run).is_ok()
-        && let Some(busy) = core.send.busy.as_mut()
-    {
-        busy.probed = Some(Probed { end: core.send.nxt, again: run.again });
+    if transmit(core, context, &bounds, run).is_ok() {
+        core.send.probed = Some(Probed { end: core.send.nxt, again: run.again });
     }
 }
 

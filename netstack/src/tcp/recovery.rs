@@ -28,11 +28,30 @@ pub(super) struct Reduction {
     delivered: u32,
     /// `prr_out`.
     sent: u32,
+    /// Without SACK: what duplicates have stood for, and no acknowledgment has covered since.
+    presumed: u32,
+    /// Without SACK: the end of what was sent again last.
+    pub(super) repaired: SeqNum,
 }
 
 impl Reduction {
     pub(super) fn new(point: SeqNum, in_flight: u32) -> Self {
-        Self { point, in_flight: in_flight.max(1), delivered: 0, sent: 0 }
+        Self { point, in_flight: in_flight.max(1), delivered: 0, sent: 0, presumed: 0, repaired: point }
+    }
+
+    /// RFC 9937 on DeliveredData without SACK: a duplicate stands for a segment of `mss` bytes, but all of them for no more
+    /// than was under way, so that duplicates made up by the peer gain it nothing.
+    pub(super) fn duplicate(&mut self, mss: u32) -> u32 {
+        let delivered = mss.min(self.in_flight.saturating_sub(self.delivered));
+        self.presumed = self.presumed.saturating_add(delivered);
+        delivered
+    }
+
+    /// And an acknowledgment of `bytes` brings what duplicates have not stood for already.
+    pub(super) fn advanced(&mut self, bytes: u32) -> u32 {
+        let counted = self.presumed.min(bytes);
+        self.presumed = self.presumed.saturating_sub(counted);
+        bytes.saturating_sub(counted)
     }
 
     pub(super) fn sent(&mut self, bytes: u32) {
@@ -60,7 +79,22 @@ impl Reduction {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
     use super::*;
+
+    #[test]
+    fn duplicates_stand_for_what_was_under_way_and_no_more() {
+        let mut reduction = Reduction::new(SeqNum::new(0), 5_000);
+        let mut delivered = 0;
+        for _ in 0..1_000 {
+            let bytes = reduction.duplicate(1_000);
+            reduction.window(bytes, 9_000, 3_500, 1_000);
+            delivered += bytes;
+        }
+        assert_eq!(delivered, 5_000);
+        // An acknowledgment of 7,000 bytes: for 5,000 of them duplicates have come.
+        assert_eq!((reduction.advanced(7_000), reduction.advanced(1_000)), (2_000, 1_000));
+    }
 
     #[test]
     fn proportional_then_slow_start() {

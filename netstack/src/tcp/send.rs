@@ -42,6 +42,8 @@ pub(super) struct Send {
     /// What was sent last when a mark reduced the window.
     marked_to: Option<SeqNum>,
     pub(super) last_sent: Instant,
+    /// The tail that has been probed: what became of it may only be known when nothing is under way any more.
+    pub(super) probed: Option<Probed>,
     pub(super) congestion: Congestion,
     pub(super) rtt: Rtt,
     /// Absent on an idle connection.
@@ -59,8 +61,10 @@ pub(super) struct Busy {
     pub(super) reorder: Option<Instant>,
     /// How often in a row the timer has expired.
     pub(super) expirations: u8,
-    /// Since when the peer has answered nothing, or held its window shut.
+    /// Since when the peer has answered nothing.
     pub(super) since: Option<Instant>,
+    /// Since when it has held its window shut, or opened it to no purpose.
+    pub(super) shut: Option<Instant>,
     /// The largest segment that may be under way, in bytes of data; 0 where none is.
     pub(super) largest: u32,
     /// Duplicate acknowledgments in a row.
@@ -68,8 +72,6 @@ pub(super) struct Busy {
     /// What to go back to if nothing was lost.
     pub(super) undo: Option<Undo>,
     hystart: HyStart,
-    /// The tail that has been probed.
-    pub(super) probed: Option<Probed>,
 }
 
 /// RFC 8985 section 7.1: a tail loss probe is out.
@@ -103,11 +105,11 @@ impl Busy {
             reorder: None,
             expirations: 0,
             since: None,
+            shut: None,
             largest: 0,
             duplicates: 0,
             undo: None,
             hystart: HyStart::new(),
-            probed: None,
         }
     }
 
@@ -115,7 +117,7 @@ impl Busy {
         self.queue.clear();
         self.flight.clear();
         (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
-        (self.expirations, self.since, self.duplicates, self.probed) = (0, None, 0, None);
+        (self.expirations, self.since, self.shut, self.duplicates) = (0, None, None, 0);
         (self.undo, self.hystart, self.largest) = (None, HyStart::new(), 0);
     }
 
@@ -232,6 +234,7 @@ impl Send {
             window_reduced: false,
             marked_to: None,
             last_sent: now,
+            probed: None,
             congestion,
             rtt,
             busy: None,
@@ -289,8 +292,11 @@ impl Send {
     /// Takes in what the peer reports.
     pub(super) fn acknowledge(&mut self, report: &Report<'_>, now: Instant) -> Acknowledged {
         let mut result = Acknowledged::default();
-        let Some(busy) = self.busy.as_mut() else { return result };
         let advance = report.ack.since(self.una);
+        self.probe_answered(report, advance);
+        // Forgotten once it is passed, as half a circle on it would stand before us again.
+        self.marked_to = self.marked_to.filter(|marked| !report.ack.after(*marked));
+        let Some(busy) = self.busy.as_mut() else { return result };
         let least = self.rtt.least();
         let before = busy.flight.size();
 
@@ -313,7 +319,7 @@ impl Send {
             result.data = (advance as usize).min(busy.queue.len());
             result.fin = advance as usize > busy.queue.len();
             busy.queue.release(result.data);
-            (busy.timer, busy.since) = (Timer::Off, None);
+            (busy.timer, busy.since, busy.shut) = (Timer::Off, None, None);
             // Karn: the backed-off time-out stands until a round trip could be measured. But where all that is left was
             // sent twice already, and there are no timestamps, that may be a long way off: progress tells that the path
             // lives, so the time-out comes down to eight times what it was.
@@ -330,7 +336,15 @@ impl Send {
                 delivered.bytes = report.mss;
             }
         }
-        busy.probe_answered(report, &mut self.congestion);
+        let in_order = delivered.bytes.min(advance);
+        if let Phase::Recovery(reduction) = &mut busy.phase
+            && !report.selective
+        {
+            delivered.bytes = match advance {
+                0 => reduction.duplicate(delivered.bytes),
+                _ => reduction.advanced(delivered.bytes),
+            };
+        }
         if busy.was_spurious(report, advance, self.nxt) {
             busy.undo(report.mss, &mut self.congestion);
             result.undone = true;
@@ -352,10 +366,12 @@ impl Send {
         busy.reorder = detected.again;
         // After a time-out it is the window that holds the repair back, whether or not there is more to send after it.
         let limited = self.limited || matches!(busy.phase, Phase::Loss { .. });
-        if !matches!(busy.phase, Phase::Recovery(_)) && limited && advance != 0 {
+        if !limited {
+            self.congestion.unused(now);
+        } else if !matches!(busy.phase, Phase::Recovery(_)) && advance != 0 {
             let rtt = self.rtt.smoothed().unwrap_or_default();
             // What was reported before it was acknowledged has had its share of the window in recovery.
-            let bytes = delivered.bytes.min(advance);
+            let bytes = in_order;
             let growth = if self.congestion.is_first_slow_start() {
                 busy.hystart.acknowledged(bytes, report.ack, self.nxt, delivered.rtt)
             } else {
@@ -367,6 +383,30 @@ impl Send {
             }
         }
         result
+    }
+
+    /// RFC 8985 section 7.4.2: an acknowledgment beyond a tail that was sent again, without word of it having come twice,
+    /// tells that the probe has repaired a loss; so the window answers to it.
+    fn probe_answered(&mut self, report: &Report<'_>, advance: u32) {
+        let Some(probed) = self.probed.filter(|probed| !report.ack.before(probed.end)) else { return };
+        if probed.again && undo::duplicate(report).is_none() {
+            if report.ack == probed.end {
+                // Of the tail itself or of the probe: only a second acknowledgment of the same number tells that both came.
+                if advance != 0 || !report.bare || !report.sack.as_slice().is_empty() {
+                    return;
+                }
+            } else if self.busy.as_ref().is_none_or(|busy| busy.phase == Phase::Open) {
+                self.congestion.lost(self.congestion.window(), report.mss);
+                self.congestion.set_window(self.congestion.threshold(), report.mss);
+            }
+        }
+        self.probed = None;
+    }
+
+    /// Whether the window is shut, and has let nothing through for `span`.
+    pub(super) fn is_held_shut(&self, now: Instant, span: Duration) -> bool {
+        let since = self.busy.as_ref().and_then(|busy| busy.shut);
+        self.window == 0 && since.is_some_and(|since| now.since(since) >= span)
     }
 
     /// RFC 3168 section 6.1.2: the peer has seen a mark. "TCP should not react to congestion indications more than once
@@ -418,7 +458,8 @@ impl Send {
         busy.phase = Phase::Loss { point: nxt };
         busy.expirations = busy.expirations.saturating_add(1);
         busy.since.get_or_insert(now);
-        (busy.timer, busy.reorder, busy.duplicates, busy.probed) = (Timer::Off, None, 0, None);
+        (busy.timer, busy.reorder, busy.duplicates) = (Timer::Off, None, 0);
+        self.probed = None;
     }
 }
 
@@ -438,27 +479,6 @@ impl Busy {
         let window = reduction.window(delivered, self.flight.pipe(), congestion.threshold(), mss);
         congestion.set_window(window, mss);
         self.phase = Phase::Recovery(reduction);
-    }
-
-    /// RFC 8985 section 7.4.2: an acknowledgment beyond a tail that was sent again, without word of it having come twice,
-    /// tells that the probe has repaired a loss; so the window answers to it.
-    fn probe_answered(&mut self, report: &Report<'_>, congestion: &mut Congestion) {
-        let Some(probed) = self.probed else { return };
-        if report.ack.before(probed.end) {
-            return;
-        }
-        let first = report.sack.as_slice().first();
-        let twice = first.is_some_and(|block| !SeqNum::new(block.1).after(report.ack));
-        if probed.again && !twice {
-            if report.ack == probed.end && !report.bare {
-                return;
-            }
-            if report.ack.after(probed.end) && self.phase == Phase::Open {
-                congestion.lost(congestion.window(), report.mss);
-                congestion.set_window(congestion.threshold(), report.mss);
-            }
-        }
-        self.probed = None;
     }
 
     /// Whether what was presumed lost has arrived all the same.
@@ -503,8 +523,11 @@ impl Busy {
                 if report.selective || self.duplicates < DUPLICATES || self.flight.has_lost() {
                     return false;
                 }
-                self.flight.lose_first(report.mss);
+                let repaired = self.flight.lose_first(report.mss);
                 self.begin_recovery(sent, before, report.mss, delivered, congestion);
+                if let (Phase::Recovery(reduction), Some(repaired)) = (&mut self.phase, repaired) {
+                    reduction.repaired = repaired;
+                }
                 return true;
             }
             Phase::Recovery(reduction) => {
@@ -512,9 +535,14 @@ impl Busy {
                     congestion.set_window(congestion.threshold(), report.mss);
                     self.phase = Phase::Open;
                 } else {
-                    // RFC 6582 section 3.2 (3), partial acknowledgments: "retransmit the first unacknowledged segment".
-                    if !report.selective && advance != 0 {
-                        self.flight.lose_first(report.mss);
+                    // RFC 6582 section 3.2 (3), partial acknowledgments: "retransmit the first unacknowledged segment". One
+                    // that ends within what was sent again last tells of no further loss, and a peer could send many.
+                    if !report.selective
+                        && advance != 0
+                        && !report.ack.before(reduction.repaired)
+                        && let Some(repaired) = self.flight.lose_first(report.mss)
+                    {
+                        reduction.repaired = repaired;
                     }
                     let pipe = self.flight.pipe();
                     let window = reduction.window(delivered, pipe, congestion.threshold(), report.mss);
@@ -528,5 +556,43 @@ impl Busy {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: SeqNum = SeqNum::new(1_000);
+
+    /// An acknowledgment of all that was sent; whether its mark reduced the window.
+    fn marked(send: &mut Send, ack: SeqNum, marked: bool) -> bool {
+        let report = Report {
+            ack,
+            sack: &SackBlocks::default(),
+            selective: false,
+            bare: true,
+            echo: None,
+            stamp: None,
+            mss: 1_000,
+        };
+        send.nxt = ack;
+        send.acknowledge(&report, Instant::ZERO);
+        send.una = ack;
+        marked && send.congestion_marked(ack, 1_000, 1_000)
+    }
+
+    #[test]
+    fn a_mark_counts_however_far_behind_the_last_one_is() {
+        let congestion = Congestion::new(1_000, false);
+        let mut send = Send::new(START, congestion, crate::tcp::rtt::Rtt::new(), Instant::ZERO);
+        send.busy = Some(Box::new(Busy::new()));
+        assert!(marked(&mut send, START.plus(1_000), true));
+        assert!(!marked(&mut send, START.plus(1_000), true), "once a round trip");
+        // Without marks, past half the circle of sequence numbers.
+        for gibibyte in 1..=2 {
+            marked(&mut send, START.plus(gibibyte << 30), false);
+        }
+        assert!(marked(&mut send, START.plus((1 << 31) + 2_000), true));
     }
 }

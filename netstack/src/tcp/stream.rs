@@ -11,6 +11,7 @@ pub(super) struct Handle<'a> {
     pub(super) send: &'a mut Send,
     pub(super) pool: &'a mut Pool,
     pub(super) deadline: &'a mut Option<Instant>,
+    pub(super) keepalive: &'a mut bool,
     pub(super) reset: &'a mut bool,
 }
 
@@ -47,5 +48,9 @@ impl Stream for Handle<'_> {
 
     fn set_deadline(&mut self, deadline: Option<Instant>) {
         *self.deadline = deadline;
+    }
+
+    fn set_keepalive(&mut self, on: bool) {
+        *self.keepalive = on;
     }
 }

@@ -1,8 +1,8 @@
 //! Floods of SYNs, and tables that are full: an honest client is served all the same.
 
-use crate::rig::{ACK, PSH_ACK, Peer, RST, RST_ACK, Rig, SYN, request};
+use crate::rig::{ACK, FIN_ACK, PSH_ACK, Peer, RST, RST_ACK, Rig, SYN, request};
 use netstack::tcp::Limits;
-use netstack::wire::tcp::{Header, Options, SackBlocks, Timestamps};
+use netstack::wire::tcp::{Flags, Header, Options, SackBlocks, Timestamps};
 
 const SYN_NUMBER: u32 = 1_000;
 
@@ -298,4 +298,73 @@ fn requests_that_never_end_give_way() {
     honest.next += 5;
     rig.bare(honest.header(PSH_ACK), &bytes[5..]);
     assert!(rig.take().iter().any(|reply| reply.payload.len() == 5));
+}
+
+/// Peers that take a response a byte at a time hold every place; who comes is served, as that is no progress.
+#[test]
+fn slow_readers_give_way_and_steady_ones_stay() {
+    let mut rig = Rig::with_limits(Limits { connections: 100, ..Limits::default() });
+    let mut readers: Vec<Peer> = (1..=100).map(|port| rig.open(port)).collect();
+    for reader in &mut readers {
+        rig.ask(reader, request(200_000));
+    }
+    rig.take();
+    // The first takes half a kilobyte a second, the others a byte.
+    for _ in 0..30 {
+        rig.millis(1_000);
+        for (number, reader) in readers.iter_mut().enumerate() {
+            let bytes = if number == 0 { 512 } else { 1 };
+            reader.expected = reader.expected.wrapping_add(bytes);
+            rig.bare(reader.header(ACK), &[]);
+        }
+        rig.take();
+    }
+    for port in 20_000..20_099 {
+        let mut honest = through(&mut rig, port);
+        rig.take();
+        rig.ask(&mut honest, request(5));
+        assert_eq!(rig.one().payload.len(), 5, "port {port}");
+    }
+    assert_eq!(rig.counter("tcp_idle_evicted"), 99);
+    readers[0].expected = readers[0].expected.wrapping_add(512);
+    rig.bare(readers[0].header(ACK), &[]);
+    assert!(!rig.take().iter().any(|reply| reply.header.flags == RST));
+}
+
+/// Resets and FINs from everywhere, for connections that there are and that there are not.
+#[test]
+fn storms_of_resets_and_fins() {
+    let mut rig = Rig::new();
+    let mut honest = rig.open(60_000);
+    for round in 0..200_u32 {
+        for port in 1..=250 {
+            let stray = Peer { port, next: round.wrapping_mul(0x9e37_79b9), expected: round, window: 100 };
+            rig.bare(stray.header([RST, FIN_ACK, Flags::FIN, RST_ACK][port as usize % 4]), &[]);
+        }
+        // And for the honest client's, near its numbers.
+        for ahead in [1, 100, 30_000, 70_000] {
+            rig.bare(Header { sequence: honest.next.wrapping_add(ahead), ..honest.header(RST) }, &[]);
+            rig.bare(Header { sequence: honest.next.wrapping_add(70_000), ..honest.header(FIN_ACK) }, &[]);
+        }
+        rig.millis(1);
+        let answers = rig.take().len();
+        // A FIN of nobody's is reset, or silently dropped where there is a listener and no ACK; a reset is never answered.
+        assert!(answers <= 63 + 8, "{answers}");
+    }
+    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
+    rig.ask(&mut honest, request(5));
+    assert_eq!(rig.one().payload.len(), 5);
+    // Connections that come and go by the thousand leave nothing.
+    for round in 0..5_000_u32 {
+        let port = 1 + (round % 30_000) as u16;
+        let peer = rig.open(port);
+        rig.bare(peer.header(if round % 2 == 0 { RST } else { FIN_ACK }), &[]);
+        if round % 2 == 1 {
+            let fin = rig.one().header;
+            let acknowledgment = fin.sequence.wrapping_add(1);
+            rig.bare(Header { sequence: peer.next.wrapping_add(1), acknowledgment, ..peer.header(ACK) }, &[]);
+        }
+        rig.none();
+    }
+    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
 }

@@ -3,7 +3,9 @@
 use crate::network::{LOCAL, REMOTE};
 use crate::rig::{ACK, PSH_ACK, Peer, RST_ACK, Reply, Rig, SYN, SYN_ACK, request};
 use crate::server::Request;
+use netstack::Duration;
 use netstack::egress::Ecn;
+use netstack::tcp::Limits;
 use netstack::wire::tcp::{Flags, Header, Options, Timestamps};
 
 fn sack() -> Options {
@@ -269,6 +271,7 @@ fn a_path_that_swallows_large_segments_gets_small_ones() {
 #[test]
 fn a_silent_peer_is_asked_after_two_hours_and_given_up_after_nine_times() {
     let mut rig = Rig::new();
+    rig.server.keepalive = true;
     let peer = rig.open(5_000);
     rig.millis(7_199_000);
     rig.none();
@@ -286,6 +289,59 @@ fn a_silent_peer_is_asked_after_two_hours_and_given_up_after_nine_times() {
     assert_eq!(rig.one().header.flags, RST_ACK);
     assert!(rig.tcp.is_empty());
     assert_eq!((rig.counter("tcp_keepalive"), rig.counter("tcp_keepalive_unanswered")), (10, 1));
+}
+
+/// RFC 9293 section 3.8.4: MUST-24 and MUST-25, off unless asked for; MUST-27, the interval is the user's.
+#[test]
+fn keepalives_are_asked_for_and_as_often_as_one_likes() {
+    let limits = Limits {
+        keepalive_idle: Duration::from_secs(10),
+        keepalive_interval: Duration::from_secs(2),
+        keepalives: 3,
+        ..Limits::default()
+    };
+    let mut rig = Rig::with_limits(limits);
+    rig.open(5_000);
+    rig.millis(100_000_000);
+    rig.none();
+    assert_eq!(rig.tcp.lengths(), (0, 1, 0));
+    rig.server.keepalive = true;
+    rig.open(5_001);
+    rig.millis(9_990);
+    rig.none();
+    rig.millis(20 + 2 * 2_000);
+    assert_eq!(rig.take().len(), 3);
+    rig.millis(2_000);
+    assert_eq!(rig.one().header.flags, RST_ACK);
+    assert_eq!((rig.tcp.lengths(), rig.counter("tcp_keepalive")), ((0, 1, 0), 3));
+}
+
+/// RFC 8985 section 7.4.2: a tail that the probe has repaired was lost, which the window answers to; but not where both
+/// the tail and the probe came, and the peer says so when nothing is under way any more.
+#[test]
+fn a_tail_that_a_probe_repaired_was_a_loss() {
+    let flight = |twice: bool| {
+        let mut rig = Rig::new();
+        let mut peer = rig.open_with(5_000, 65_535, &sack());
+        rig.ask(&mut peer, request(5 * 1_460));
+        assert_eq!(rig.take().len(), 5);
+        rig.millis(5);
+        assert_eq!((rig.one().payload.len(), rig.counter("tcp_tail_probe")), (1_460, 1));
+        peer.expected = peer.expected.wrapping_add(5 * 1_460);
+        rig.bare(peer.header(ACK), &[]);
+        if twice {
+            let end = peer.expected;
+            rig.give(peer.header(ACK), &blocks(&[(end.wrapping_sub(1_460), end)]), &[]);
+        }
+        rig.ask(&mut peer, request(100_000));
+        let first = rig.take().len();
+        peer.expected = peer.expected.wrapping_add(1_460);
+        rig.bare(peer.header(ACK), &[]);
+        (first, rig.take().len())
+    };
+    // Ten segments; the first of them acknowledged, one more, or, of a window of seven, none.
+    assert_eq!(flight(true), (10, 2));
+    assert_eq!(flight(false), (10, 0));
 }
 
 /// RFC 6093: urgent bytes are bytes of the stream.

@@ -61,7 +61,7 @@ fn a_peer_that_starts_anew_during_the_handshake_is_not_locked_out() {
     let again = Header { sequence: 77_000, ..syn(5_000) };
     rig.bare(again, &[]);
     let answer = rig.one().header;
-    assert_eq!((answer.flags, answer.acknowledgment), (SYN_ACK, 1_001));
+    assert_eq!((answer.flags, answer.acknowledgment), (ACK, 1_001));
     assert_eq!(rig.counter("tcp_syn_unexpected"), 1);
     // An acknowledgment of what it never sent: it resets that, and its next SYN is the first of its kind.
     rig.bare(Header { sequence: first.acknowledgment, flags: RST, ..syn(5_000) }, &[]);

@@ -62,6 +62,8 @@ pub struct Server {
     pub resets: bool,
     /// Sets this deadline on each connection.
     pub patience: Option<Duration>,
+    /// Asks for keep-alives.
+    pub keepalive: bool,
     pub ports: Vec<u16>,
 }
 
@@ -131,6 +133,7 @@ impl Service for Server {
         if let Some(patience) = self.patience {
             stream.set_deadline(Some(stream.now() + patience));
         }
+        stream.set_keepalive(self.keepalive);
         Connection::default()
     }
 

@@ -9,7 +9,7 @@ mod line;
 use crate::pv::{PAGE_SIZE, StartInfo, hypercall, p2m};
 use crate::uptime;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use history::History;
 use line::Line;
 use log::{LevelFilter, Log, Metadata, Record};
@@ -29,7 +29,13 @@ const LONGEST_REPORT: usize = 6144;
 /// The way to the console daemon.
 struct Ring {
     interface: &'static ConsoleInterface,
-    port: Port,
+    port: AtomicU32,
+}
+
+impl Ring {
+    fn port(&self) -> Port {
+        Port(self.port.load(Ordering::Relaxed))
+    }
 }
 
 /// Finds the console ring and makes the log go there, once. A domain without one logs into the history alone.
@@ -40,7 +46,7 @@ pub fn open(info: &StartInfo) {
         // SAFETY: start_info names this page of the domain for the console ring; the domain builder mapped it and the
         // guest's own tables keep it mapped, at a page's start, writable. The struct is made of atomics.
         let interface = unsafe { &*interface };
-        RING.call_once(|| Ring { interface, port: info.console_port() });
+        RING.call_once(|| Ring { interface, port: info.console_port().0.into() });
     }
     // Only a second logger is refused, and there is none.
     let _ = log::set_logger(&Console);
@@ -94,14 +100,21 @@ pub fn flush() -> bool {
     };
     if moved {
         // A daemon that is gone hears nothing; there is nobody to tell.
-        let _ = hypercall::send(ring.port);
+        let _ = hypercall::send(ring.port());
     }
     left
 }
 
 /// The event channel that fires when the daemon has made room.
 pub fn port() -> Option<Port> {
-    RING.get().map(|ring| ring.port)
+    RING.get().map(Ring::port)
+}
+
+/// After a restore: the page and what waits in it are the same, the event channel is another.
+pub fn resume(info: &StartInfo) {
+    if let Some(ring) = RING.get() {
+        ring.port.store(info.console_port().0, Ordering::Relaxed);
+    }
 }
 
 /// Bytes of the log that were dropped before the daemon read them.

@@ -13,11 +13,20 @@ pub struct Control {
     watches: [WatchId; 2],
 }
 
+/// What `control/shutdown` can order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// To end.
+    End(Shutdown),
+    /// To stop, be saved, and go on.
+    Suspend,
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Asked {
-    /// To end.
-    pub shutdown: Option<Shutdown>,
+    /// To end, or to be saved.
+    pub order: Option<Order>,
     /// To show counters and tables on the console.
     pub show: bool,
 }
@@ -25,11 +34,15 @@ pub struct Asked {
 impl Control {
     /// Says what this domain understands, and watches for it.
     pub fn open(store: &mut Store) -> Result<Self, Error> {
-        for feature in FEATURES {
-            // An old toolstack has no such nodes, and does not let us make them; it asks all the same.
-            store.session().write_unheeded(feature, b"1")?;
-        }
-        Ok(Self { watches: [store.session().watch(SHUTDOWN)?, store.session().watch(SYSRQ)?] })
+        let control = Self { watches: [store.session().watch(SHUTDOWN)?, store.session().watch(SYSRQ)?] };
+        control.announce(store)?;
+        Ok(control)
+    }
+
+    /// Says what this domain understands.
+    pub fn announce(&self, store: &mut Store) -> Result<(), Error> {
+        // An old toolstack has no such nodes, and does not let us make them; it asks all the same.
+        FEATURES.into_iter().try_for_each(|feature| store.session().write_unheeded(feature, b"1"))
     }
 
     /// Whether a watch is one of these: when it fires, [`Control::request`] wants to be called.
@@ -39,7 +52,7 @@ impl Control {
 
     /// What the toolstack asks, acknowledged by clearing the node.
     pub fn request(&self, store: &mut Store) -> Result<Asked, Error> {
-        Ok(Asked { shutdown: shutdown(store)?, show: sysrq(store)? })
+        Ok(Asked { order: order(store)?, show: sysrq(store)? })
     }
 }
 
@@ -66,26 +79,30 @@ fn sysrq(store: &mut Store) -> Result<bool, Error> {
 }
 
 /// What `control/shutdown` asks for. A request that this domain does not know is left there, with a line on the console.
-fn shutdown(store: &mut Store) -> Result<Option<Shutdown>, Error> {
+fn order(store: &mut Store) -> Result<Option<Order>, Error> {
     let asked = store.session().transaction(|transaction| {
         let value = match transaction.read(SHUTDOWN) {
             Err(error) if error.is_absent() => return Ok(None),
             value => value?,
         };
-        let reason = match Request::parse(&value) {
+        let order = match Request::parse(&value) {
             Request::None => return Ok(None),
-            Request::Poweroff => Shutdown::Poweroff,
-            Request::Reboot => Shutdown::Reboot,
+            Request::Poweroff => Order::End(Shutdown::Poweroff),
+            Request::Reboot => Order::End(Shutdown::Reboot),
+            Request::Suspend => Order::Suspend,
             Request::Unknown(_) => return Ok(Some(Err(value))),
         };
         transaction.write(SHUTDOWN, b"")?;
-        Ok(Some(Ok(reason)))
+        Ok(Some(Ok(order)))
     })?;
     Ok(match asked {
         None => None,
-        Some(Ok(reason)) => {
-            log::info!("control: the toolstack asks for {reason:?}");
-            Some(reason)
+        Some(Ok(order)) => {
+            match order {
+                Order::End(reason) => log::info!("control: the toolstack asks for {reason:?}"),
+                Order::Suspend => log::info!("control: the toolstack asks for a suspend"),
+            }
+            Some(order)
         }
         Some(Err(value)) => {
             let shown = value.get(..SHOWN).unwrap_or(&value);

@@ -12,7 +12,16 @@ use xen_sys::{EVTCHNOP_alloc_unbound, EVTCHNOP_close, evtchn_alloc_unbound, evtc
 /// `VCPUOP_stop_periodic_timer` (vcpu.h).
 const VCPUOP_STOP_PERIODIC_TIMER: u32 = 7;
 
-/// The domain's event channels.
+fn stop_periodic_timer() {
+    // SAFETY: this operation reads no argument.
+    let stopped = unsafe { hypercall::vcpu_op(VCPUOP_STOP_PERIODIC_TIMER, &mut ()) };
+    if let Err(error) = stopped {
+        // It costs a hundred wakes a second, no more.
+        log::warn!("events: the periodic timer does not stop: {error}");
+    }
+}
+
+/// The domain's event channels. The shared page stays mapped where it is, but for a suspend, in which nothing asks them.
 #[derive(Clone, Copy)]
 pub struct Events {
     channels: EventChannels<'static>,
@@ -23,13 +32,13 @@ impl Events {
     /// `Err` before shared_info is mapped.
     pub fn open() -> Result<Self, Errno> {
         let channels = EventChannels::new(shared_info().ok_or(Errno::INVALID)?);
-        // SAFETY: this operation reads no argument.
-        let stopped = unsafe { hypercall::vcpu_op(VCPUOP_STOP_PERIODIC_TIMER, &mut ()) };
-        if let Err(error) = stopped {
-            // It costs a hundred wakes a second, no more.
-            log::warn!("events: the periodic timer does not stop: {error}");
-        }
+        stop_periodic_timer();
         Ok(Self { channels })
+    }
+
+    /// After a restore: the new vCPU has the timer too. Ports, all masked, are other ones now.
+    pub fn resume(self) {
+        stop_periodic_timer();
     }
 
     /// A port that `peer` can bind (`EVTCHNOP_alloc_unbound`).

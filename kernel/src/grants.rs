@@ -2,7 +2,7 @@
 
 use crate::events::Events;
 use crate::memory::Page;
-use crate::pv::{Errno, PAGE_SIZE, hypercall, map_machine_frames, p2m};
+use crate::pv::{Errno, PAGE_SIZE, hypercall, map_machine_frames, p2m, remap_machine_frames};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -27,6 +27,8 @@ const FRAMES_MAX: usize = 128;
 /// The grant table and whatever the driver asks of the machine besides.
 pub struct Grants {
     table: GrantTable,
+    /// Where the table is mapped.
+    address: NonNull<GrantFrame>,
     statics: StaticGrants,
     /// Static grants of former connections that their backends still map.
     quarantine: Quarantine<()>,
@@ -48,8 +50,12 @@ impl Grants {
         let most = usize::try_from(size.max_nr_frames).unwrap_or(0).min(FRAMES_MAX);
         let frames = wanted.div_ceil(ENTRIES_PER_FRAME).min(most).max(1);
         let mut table = GrantTable::new();
-        for frame in set_up(frames)? {
-            table.add_frame(frame);
+        const { assert!(size_of::<GrantFrame>() == PAGE_SIZE) };
+        let address: NonNull<GrantFrame> = map_machine_frames(&set_up(frames)?)?.cast();
+        for index in 0..frames {
+            // SAFETY: the frames are mapped side by side, for ever but for a suspend, in which nothing looks there, and
+            // hold the table, which Xen and this guest see as atomics.
+            table.add_frame(unsafe { address.add(index).as_ref() });
         }
         let references = frames.saturating_mul(ENTRIES_PER_FRAME);
         let limit = table.free().saturating_sub(DYNAMIC).max(STATIC_MIN);
@@ -59,6 +65,7 @@ impl Grants {
         );
         Ok(Self {
             table,
+            address,
             statics: StaticGrants::new(pages, references, limit),
             quarantine: Quarantine::new(),
             site,
@@ -66,6 +73,27 @@ impl Grants {
             backend: DomId(0),
             ports: None,
         })
+    }
+
+    /// Maps the table where it was, after a suspend.
+    pub fn remap(&mut self) -> Result<(), SetupError> {
+        let frames = set_up(self.table.frames())?;
+        // SAFETY: the address that `map_machine_frames` gave for as many frames, and they hold the domain's grant table.
+        unsafe { remap_machine_frames(self.address.cast(), &frames) }?;
+        Ok(())
+    }
+
+    /// After a restore, [`Grants::remap`] done: the table is another, and the ports are others'. The driver ends its
+    /// epoch next, which every grant lets it do, and then there is [`Grants::renew`].
+    pub fn lose(&mut self) {
+        self.ports = None;
+        self.table.lose();
+        self.quarantine.drain().for_each(drop);
+    }
+
+    /// Takes up the new table.
+    pub fn renew(&mut self) {
+        self.table.renew();
     }
 
     /// What befell the table so far.
@@ -291,8 +319,8 @@ fn query_size() -> Result<QuerySize, SetupError> {
     if size.status == 0 { Ok(size) } else { Err(SetupError::Status(size.status)) }
 }
 
-/// Makes the table `frames` long, and maps it.
-fn set_up(frames: usize) -> Result<Vec<&'static GrantFrame>, SetupError> {
+/// Makes the table `frames` long: gives its machine frames.
+fn set_up(frames: usize) -> Result<Vec<Mfn>, SetupError> {
     let mut list = vec![0_u64; frames];
     let mut setup = SetupTable {
         dom: DomId::SELF,
@@ -305,9 +333,5 @@ fn set_up(frames: usize) -> Result<Vec<&'static GrantFrame>, SetupError> {
     if setup.status != 0 {
         return Err(SetupError::Status(setup.status));
     }
-    let list: Vec<Mfn> = list.into_iter().map(Mfn).collect();
-    let first: NonNull<GrantFrame> = map_machine_frames(&list)?.cast();
-    const { assert!(size_of::<GrantFrame>() == PAGE_SIZE) };
-    // SAFETY: the frames are mapped side by side for ever, and hold the table, which Xen and this guest see as atomics.
-    Ok((0..frames).map(|index| unsafe { first.add(index).as_ref() }).collect())
+    Ok(list.into_iter().map(Mfn).collect())
 }

@@ -1,8 +1,9 @@
 //! The guest at work: one loop, which takes frames, runs timers, hears the toolstack, and sleeps.
 
 mod report;
+mod resume;
 
-use crate::control::{Asked, Control};
+use crate::control::{Asked, Control, Order};
 use crate::events::Events;
 use crate::grants::Grants;
 use crate::nic::{self, Nic};
@@ -10,6 +11,7 @@ use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
 use crate::registers::Registers;
 use crate::status::{self, State};
+use crate::suspend::Suspend;
 use crate::time::{self, Clock};
 use crate::watchdog::Watchdog;
 use crate::xenstore::Store;
@@ -71,6 +73,8 @@ pub struct Guest {
     pub server: Server,
     /// The timer that ends a guest that hangs.
     pub watchdog: Watchdog,
+    /// What a save takes; `None` where there was no memory for it.
+    pub suspend: Option<Suspend>,
     /// Where the address comes from, and what the server of addresses is told.
     pub config: stack::Config,
     /// For the stack.
@@ -211,15 +215,17 @@ impl Guest {
     fn heed(&mut self, now: Instant, progress: &mut Progress) {
         progress.control_again = None;
         match self.request() {
-            Ok(Asked { shutdown, show }) => {
+            Ok(Asked { order, show }) => {
                 progress.store_error = None;
                 progress.control_delay = CONTROL_AGAIN;
                 if show {
                     self.print_counters(progress.stack.as_ref());
                     self.print_tables(progress.stack.as_ref());
                 }
-                if let Some(reason) = shutdown {
-                    self.begin_stop(reason, now, progress);
+                match order {
+                    Some(Order::End(reason)) => self.begin_stop(reason, now, progress),
+                    Some(Order::Suspend) => self.suspend(progress),
+                    None => {}
                 }
             }
             Err(error) => {

@@ -9,6 +9,7 @@
 //! - [`console`]: the log, and the console ring it goes to.
 //! - [`events`], [`time`], [`watchdog`]: sleep, clocks, and the timer that ends a guest that hangs.
 //! - [`grants`]: the grant table, and the machine under the network's driver.
+//! - [`suspend`]: being saved, and going on elsewhere.
 //! - [`nic`]: the stack's device over that driver.
 //! - [`xenstore`], [`control`], [`cmdline`]: what the toolstack says.
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
@@ -35,6 +36,7 @@ pub mod pv;
 pub mod registers;
 pub mod site;
 pub mod status;
+pub mod suspend;
 pub mod time;
 pub mod uptime;
 pub mod watchdog;

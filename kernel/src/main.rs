@@ -8,6 +8,7 @@ use kernel::grants::Grants;
 use kernel::guest::{self, Guest, LoopCounters};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
+use kernel::suspend::Suspend;
 use kernel::time::Clock;
 use kernel::watchdog::{self, Watchdog};
 use kernel::xenstore::Store;
@@ -36,10 +37,11 @@ fn main(entry: Entry) -> ! {
     let site = Site::open(tar).unwrap_or_else(|error| fail("site", &error));
     log::info!("site: {} pages, {} KiB", site.pages(), tar.len() / 1024);
 
+    let suspend = Suspend::open();
     let grants = Grants::open(events, tar).unwrap_or_else(|error| fail("grants", &error));
     let device = guest::device(grants);
     let server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
     let config = guest::config(options.address, identity.name);
     let counters = LoopCounters::default();
-    Guest { events, clock, store, control, device, server, watchdog, config, seed, counters }.run()
+    Guest { events, clock, store, control, device, server, watchdog, suspend, config, seed, counters }.run()
 }

@@ -7,6 +7,7 @@ pub mod boot;
 pub mod calls;
 pub mod direct_map;
 pub mod error;
+pub mod frame_lists;
 pub mod hypercall;
 pub mod layout;
 pub mod p2m;
@@ -14,6 +15,7 @@ pub mod page_ranges;
 pub mod page_table;
 pub mod shared_info;
 pub mod start_info;
+pub mod suspend;
 pub mod traps;
 pub mod window;
 
@@ -22,7 +24,7 @@ pub use error::Errno;
 pub use p2m::machine_frame;
 pub use shared_info::{SharedInfo, shared_info};
 pub use start_info::{StartInfo, start_info};
-pub use window::map_machine_frames;
+pub use window::{map_machine_frames, remap_machine_frames};
 
 /// Bytes in a page.
 pub const PAGE_SIZE: usize = 4096;

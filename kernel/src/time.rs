@@ -39,6 +39,11 @@ impl Clock {
         Instant::from_micros(self.monotonic.now(system_time()) / NANOSECONDS_PER_MICROSECOND)
     }
 
+    /// Goes on from the time told last: after a restore, system time is another host's.
+    pub fn resume(&mut self) {
+        self.monotonic.resume(system_time());
+    }
+
     /// The system time at which this clock shows `instant`: what [`crate::events::Events::wait`] takes.
     pub fn system_time_at(&self, instant: Instant) -> NonZeroU64 {
         let nanoseconds = instant.micros().saturating_mul(NANOSECONDS_PER_MICROSECOND);

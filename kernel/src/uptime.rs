@@ -12,6 +12,21 @@ pub fn start(entry: &Entry) {
     ENTRY.store(entry.tsc(), Ordering::Relaxed);
 }
 
+/// How long the guest has run, for [`resume`].
+pub struct Running {
+    ticks: u64,
+}
+
+/// Notes how long the guest has run when it is suspended.
+pub fn stop() -> Running {
+    Running { ticks: ticks().wrapping_sub(ENTRY.load(Ordering::Relaxed)) }
+}
+
+/// Goes on from there: after a restore the counter may be another host's.
+pub fn resume(running: Running) {
+    ENTRY.store(ticks().wrapping_sub(running.ticks), Ordering::Relaxed);
+}
+
 /// The time stamp counter.
 pub fn ticks() -> u64 {
     // SAFETY: every x86-64 processor has the instruction, and Xen lets a PV guest use it, or emulates it.

@@ -40,6 +40,17 @@ impl Watchdog {
         }
     }
 
+    /// Xen's timer is gone with the former domain, or, where the suspend was cancelled, may have run out unheeded
+    /// meanwhile: makes another, or winds it up.
+    pub fn resume(&mut self, now: Instant, restored: bool) {
+        if restored {
+            *self = Self::start(now, Duration::from_secs(u64::from(self.timer.seconds)));
+        } else {
+            self.due = now;
+            self.feed(now);
+        }
+    }
+
     /// When [`Watchdog::feed`] wants to be called.
     pub fn deadline(&self) -> Option<Instant> {
         self.timer.id.map(|_| self.due)

@@ -20,6 +20,7 @@ const TIMEOUT: u64 = 10_000_000_000;
 /// The domain's connection to the store. Calls wait for their reply and leave events for [`Store::fired`].
 pub struct Store {
     session: Session<'static, Channel>,
+    interface: &'static XenstoreInterface,
     port: Port,
     watches: Vec<(String, WatchId)>,
 }
@@ -64,7 +65,27 @@ impl Store {
         let seed = u32::try_from(ticks() & u64::from(u32::MAX)).unwrap_or(0);
         let mut session = Session::new(interface.rings(), channel, seed);
         session.reset().map_err(OpenError::Store)?;
-        Ok(Self { session, port, watches: Vec::new() })
+        Ok(Self { session, interface, port, watches: Vec::new() })
+    }
+
+    /// Waits until the store has answered all that was asked: nothing is under way in a domain that is saved.
+    pub fn settle(&mut self) {
+        // It answers in order, so whatever it says to this, all before is answered.
+        if let Err(error) = self.session.read("name") {
+            log::warn!("xenstore: {error}");
+        }
+    }
+
+    /// After a restore: another store, which knows nothing of us. Watches of the network's driver are forgotten, since it
+    /// begins anew; all others are made again, and fire.
+    pub fn resume(&mut self, watchdog: Timer) -> Result<(), Error> {
+        for (_, watch) in self.watches.drain(..) {
+            self.session.forget(watch);
+        }
+        self.port = start_info().store_port();
+        let channel = self.session.wait_mut();
+        (channel.port, channel.watchdog) = (self.port, watchdog);
+        self.session.reconnect(self.interface.rings())
     }
 
     /// The event channel that fires when something has come: [`Store::pump`] wants to be called then.

@@ -310,6 +310,19 @@ impl<P: Platform> Device<P> {
         self.control(store, now)
     }
 
+    /// The domain was restored: the backend is another, and the platform's grants and channels are gone, so that each
+    /// can be ended. Ends the epoch; [`Self::control`] begins the next with whatever stands in the store.
+    pub fn resume(&mut self) {
+        self.quarantine.sweep(&mut self.platform);
+        self.end_epoch();
+        self.identity = None;
+        self.watching = false;
+        self.retry = None;
+        self.problem = None;
+        // Another backend has told no lies yet.
+        (self.lies, self.not_before) = (0, Microseconds(0));
+    }
+
     fn is_up(&self) -> bool {
         self.phase == Phase::Connected && !self.lied
     }

@@ -419,3 +419,41 @@ fn keys_written_without_an_answer_are_taken_back() {
     let _backend = Backend::connect(&machine, &store);
     assert_eq!(device.control(&mut store, now), Change::Up);
 }
+
+/// What the former backend mapped is nobody's after a restore: every page comes back at once, and the table is whole.
+#[test]
+fn a_restored_domain_begins_anew_and_has_all_its_pages() {
+    let mut rig = Rig::new(ALL_FEATURES, SIZES);
+    let site = rig.site(vec![7; 20_000]);
+    rig.transmit(&[0x11; 60], &[netfront::frame::Slice::Static(site)], gso()).unwrap();
+    rig.flush();
+    rig.backend.take_pages();
+    let (mapped, ring) = (rig.backend.pages[0].gref, rig.store.front_number("tx-ring-ref"));
+    for grant in [mapped, ring] {
+        rig.machine.world().map(grant);
+    }
+    let free = rig.machine.world().references();
+
+    rig.machine.world().lose();
+    rig.device.resume();
+    nothing_is_left(&rig.machine, &rig.device);
+    rig.machine.world().renew();
+    assert_eq!(rig.machine.world().references(), 1016, "{free} were free before");
+
+    rig.store = SimStore::with_device(ALL_FEATURES);
+    assert_eq!(rig.control(), Change::Down);
+    rig.backend = Backend::connect(&rig.machine, &rig.store);
+    assert_eq!(rig.control(), Change::Up);
+    assert_eq!(rig.store.watches().len(), 2, "watched in the new store");
+    send(&mut rig.device).unwrap();
+    rig.flush();
+    assert_eq!(rig.backend.transmit().len(), 1);
+    assert_eq!(rig.machine.world().grant_faults, 0);
+}
+
+/// A TCP segment for the backend to cut.
+fn gso() -> Offload {
+    use netfront::frame::{Gso, GsoKind, PartialChecksum};
+    let checksum = Some(PartialChecksum { start: 34, offset: 16 });
+    Offload { checksum, gso: Some(Gso { size: 1448, kind: GsoKind::TcpV4 }) }
+}

@@ -35,6 +35,12 @@ impl Published {
     pub(super) const fn new() -> Self {
         Self { shown: Shown::new(REWRITE_PERIOD), activity: 0 }
     }
+
+    /// After a restore none does.
+    pub(super) fn forget(&mut self) {
+        self.shown.forget();
+        self.activity = 0;
+    }
 }
 
 impl Guest {

@@ -30,6 +30,8 @@ global_asm!(
     "note 2, .quad HYPERCALL_PAGE",
     "note 9, .asciz \"yes\"",
     "note 10, .asciz \"!writable_page_tables|pae_pgdir_above_4gb\"",
+    // SUSPEND_CANCEL: a suspend that returns 1 was cancelled (suspend.rs).
+    "note 14, .long 1",
     ".popsection",
     ".pushsection .text.hypercall_page, \"ax\", @progbits",
     ".p2align 12",

@@ -292,7 +292,7 @@ impl Builder {
     }
 
     /// The pages that are not simply written: what may be done to them, or nothing.
-    fn exceptions(&self) -> [(Range<usize>, Option<Access>); 8] {
+    fn exceptions(&self) -> [(Range<usize>, Option<Access>); 7] {
         let info = start_info();
         [
             (page_range(layout::text()), Some(Access::Execute)),
@@ -300,7 +300,6 @@ impl Builder {
             (page_range(layout::stack_guard()), None),
             (page_range(info.module()), Some(Access::Read)),
             (page_range(info.frame_list()), Some(Access::Read)),
-            (page_range(info.own_page()), Some(Access::Read)),
             (page_range(info.page_tables()), Some(Access::Read)),
             (self.tables.clone(), Some(Access::Read)),
         ]

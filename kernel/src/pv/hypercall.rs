@@ -5,7 +5,7 @@
 
 use super::calls;
 use super::error::Errno;
-use xen::{DomId, Port};
+use xen::{DomId, Mfn, Port};
 use xen_sys::{
     __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op, __HYPERVISOR_memory_op,
     __HYPERVISOR_mmu_update, __HYPERVISOR_mmuext_op, __HYPERVISOR_sched_op, __HYPERVISOR_set_trap_table,
@@ -50,6 +50,34 @@ pub fn shutdown(reason: Shutdown) -> ! {
         // SAFETY: Xen reads a sched_shutdown, a single u32, from the address; it touches no other memory of the guest.
         unsafe { hypercall_2(__HYPERVISOR_sched_op, u64::from(SCHEDOP_shutdown), address(&argument)) };
     }
+}
+
+/// How a domain goes on after a suspend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Woken {
+    /// Where it was: nothing has changed but the time.
+    Cancelled,
+    /// As another domain, here or on another host.
+    Restored,
+}
+
+/// Stops the domain (`SCHEDOP_shutdown` with `SHUTDOWN_suspend`), and returns when it goes on. `start_info` is the frame
+/// of that page, which the toolstack reads and writes.
+///
+/// # Safety
+/// The domain is as a save needs it: start_info's page names pages by the domain's own count, no mapping shows a frame
+/// that is not the domain's own, and nobody looks at what such a mapping showed until there is another.
+pub unsafe fn suspend(start_info: Mfn) -> Result<Woken, Errno> {
+    /// `SHUTDOWN_suspend`.
+    const SUSPEND: u32 = 2;
+    calls::OTHER.count();
+    let reason = SUSPEND;
+    // SAFETY: Xen reads a sched_shutdown, a single u32, from the address. What it and the toolstack write besides is the
+    // caller's promise; registers and the stack are as they were when the call returns.
+    let woken = unsafe {
+        hypercall_3(__HYPERVISOR_sched_op, u64::from(SCHEDOP_shutdown), address(&reason), start_info.0)
+    };
+    Errno::check(woken).map(|cancelled| if cancelled == 0 { Woken::Restored } else { Woken::Cancelled })
 }
 
 /// Xen's version, the major number in the high half (`XENVER_version`).

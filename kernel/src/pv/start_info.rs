@@ -1,6 +1,8 @@
 //! What the domain builder tells the guest at the start (`struct start_info`, xen.h).
 
+use super::p2m;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use spin::Once;
 use xen::{Mfn, Port};
 
@@ -23,13 +25,55 @@ pub struct StartInfo {
     raw: RawStartInfo,
     /// Where the page is, in the direct map.
     address: usize,
+    renewed: Renewed,
+}
+
+/// What is another after a restore.
+struct Renewed {
+    /// `shared_info`, a machine address.
+    shared_info: AtomicU64,
+    store_frame: AtomicU64,
+    store_port: AtomicU32,
+    console_frame: AtomicU64,
+    console_port: AtomicU32,
+}
+
+impl Renewed {
+    fn new(raw: &RawStartInfo) -> Self {
+        // SAFETY: of the union's two arms this is the one of every domain but dom0, and both are plain integers that
+        // any bytes are valid for.
+        let console = unsafe { raw.console.domU };
+        Self {
+            shared_info: raw.shared_info.into(),
+            store_frame: raw.store_mfn.into(),
+            store_port: raw.store_evtchn.into(),
+            console_frame: console.mfn.into(),
+            console_port: console.evtchn.into(),
+        }
+    }
+
+    /// Takes over what is in another copy. Relaxed, as all reads: there is one vCPU.
+    fn set(&self, other: &Self) {
+        let copy = |to: &AtomicU64, from: &AtomicU64| {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        copy(&self.shared_info, &other.shared_info);
+        copy(&self.store_frame, &other.store_frame);
+        copy(&self.console_frame, &other.console_frame);
+        self.store_port.store(other.store_port.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.console_port.store(other.console_port.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 static START_INFO: Once<StartInfo> = Once::new();
 
 /// Copies the page, once.
 pub(super) fn keep(raw: &RawStartInfo) {
-    START_INFO.call_once(|| StartInfo { raw: *raw, address: core::ptr::from_ref(raw).addr() });
+    START_INFO.call_once(|| StartInfo {
+        raw: *raw,
+        address: core::ptr::from_ref(raw).expose_provenance(),
+        renewed: Renewed::new(raw),
+    });
 }
 
 /// The copy. It exists from the first Rust instruction on.
@@ -55,30 +99,61 @@ impl StartInfo {
 
     /// The machine frame of shared_info.
     pub fn shared_info(&self) -> Mfn {
-        Mfn(self.raw.shared_info >> 12)
+        Mfn(self.renewed.shared_info.load(Ordering::Relaxed) >> 12)
     }
 
     /// The page shared with the xenstore daemon.
     pub fn store_frame(&self) -> Mfn {
-        Mfn(self.raw.store_mfn)
+        Mfn(self.renewed.store_frame.load(Ordering::Relaxed))
     }
 
     /// The event channel to the xenstore daemon.
     pub fn store_port(&self) -> Port {
-        Port(self.raw.store_evtchn)
+        Port(self.renewed.store_port.load(Ordering::Relaxed))
     }
 
     /// The page shared with the console daemon.
     pub fn console_frame(&self) -> Mfn {
-        // SAFETY: of the union's two arms this is the one of every domain but dom0, and both are plain integers that
-        // any bytes are valid for.
-        Mfn(unsafe { self.raw.console.domU.mfn })
+        Mfn(self.renewed.console_frame.load(Ordering::Relaxed))
     }
 
     /// The event channel to the console daemon.
     pub fn console_port(&self) -> Port {
-        // SAFETY: as for `console_frame`.
-        Port(unsafe { self.raw.console.domU.evtchn })
+        Port(self.renewed.console_port.load(Ordering::Relaxed))
+    }
+
+    /// Makes the page ready for a save: it names the store's and the console's pages by the domain's own count, which
+    /// holds wherever the domain goes on.
+    pub(super) fn hand_over(&self) {
+        let own = |frame| p2m::page_of(frame).map_or(0, |page| page.0);
+        self.name_rings(own(self.store_frame()), own(self.console_frame()));
+    }
+
+    /// The suspend was cancelled: the page says again what it said before.
+    pub(super) fn take_back(&self) {
+        self.name_rings(self.store_frame().0, self.console_frame().0);
+    }
+
+    /// The domain was restored: reads what the toolstack wrote into the page.
+    pub(super) fn renew(&self) {
+        // SAFETY: the page lies in the direct map, at a page's start, and holds a whole start_info, which the toolstack
+        // has just written; nothing writes it now.
+        let raw = unsafe { self.page().read_volatile() };
+        self.renewed.set(&Renewed::new(&raw));
+    }
+
+    fn name_rings(&self, store: u64, console: u64) {
+        let page = self.page();
+        // SAFETY: the page lies in the direct map, writable, and nobody has a reference to it: `keep` copied it. Both
+        // places are aligned fields of it.
+        unsafe {
+            (&raw mut (*page).store_mfn).write_volatile(store);
+            (&raw mut (*page).console.domU.mfn).write_volatile(console);
+        }
+    }
+
+    fn page(&self) -> *mut RawStartInfo {
+        core::ptr::with_exposed_provenance_mut(self.address)
     }
 
     /// The addresses of the start_info page.

@@ -7,7 +7,8 @@ pub const SHUTDOWN: &str = "control/shutdown";
 pub const SYSRQ: &str = "control/sysrq";
 
 /// Nodes by which the domain says what it understands (value `1`).
-pub const FEATURES: [&str; 2] = ["control/feature-poweroff", "control/feature-reboot"];
+pub const FEATURES: [&str; 3] =
+    ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"];
 
 /// What `control/shutdown` holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +19,8 @@ pub enum Request<'v> {
     Poweroff,
     /// `reboot`: end, to be started again.
     Reboot,
+    /// `suspend`: stop, to be saved, and go on here or elsewhere.
+    Suspend,
     /// Something that this domain does not do.
     Unknown(&'v [u8]),
 }
@@ -29,6 +32,7 @@ impl<'v> Request<'v> {
             b"" => Self::None,
             b"poweroff" | b"halt" => Self::Poweroff,
             b"reboot" => Self::Reboot,
+            b"suspend" => Self::Suspend,
             unknown => Self::Unknown(unknown),
         }
     }
@@ -87,7 +91,8 @@ mod tests {
             (b"poweroff", Request::Poweroff),
             (b"halt", Request::Poweroff),
             (b"reboot", Request::Reboot),
-            (b"suspend", Request::Unknown(b"suspend")),
+            (b"suspend", Request::Suspend),
+            (b"suspend ", Request::Unknown(b"suspend ")),
             (b"Poweroff", Request::Unknown(b"Poweroff")),
             (b"reboot\0", Request::Unknown(b"reboot\0")),
         ] {

@@ -167,6 +167,26 @@ fn a_renewed_table_is_whole_again() {
     assert_eq!(table.end(old), Err(EndError::NotGranted(old)));
 }
 
+/// After a restore: what the old host's backend mapped is nobody's, and the new table's entries stay as they are.
+#[test]
+fn the_grants_of_a_lost_table_end_at_once() {
+    let (mut table, frame) = table();
+    let mapped = table.grant(DomId(0), Mfn(5), Access::ReadWrite).unwrap();
+    map(frame, mapped, 16);
+    assert_eq!(table.end(mapped), Err(EndError::StillMapped(mapped)));
+    for word in frame {
+        word.store(0, SeqCst);
+    }
+    table.lose();
+    assert_eq!(table.grant(DomId(0), Mfn(6), Access::ReadOnly), Err(GrantError::Exhausted));
+    assert_eq!(table.end(mapped), Ok(()));
+    assert!(frame.iter().all(|word| word.load(SeqCst) == 0));
+    assert_eq!(table.free(), 0, "no reference is given out before the new table is looked at");
+    table.renew();
+    assert_eq!(table.free(), 504);
+    assert_eq!(table.end(mapped), Err(EndError::NotGranted(mapped)));
+}
+
 #[test]
 fn quarantine_gives_a_page_back_once_it_is_unmapped() {
     let (mut table, frame) = table();

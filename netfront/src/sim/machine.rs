@@ -100,6 +100,11 @@ impl World {
         (counters.made.get() - counters.ended.get()) as usize
     }
 
+    /// References that are free.
+    pub fn references(&self) -> usize {
+        self.table.free()
+    }
+
     /// Holds on static pages.
     pub fn holds(&self) -> u32 {
         self.holds.values().sum()
@@ -163,6 +168,20 @@ impl World {
         for _ in 0..self.quarantine.len() {
             self.quarantine.retry(&mut self.table);
         }
+    }
+
+    /// The domain is restored: its grant table is a new one, and whoever mapped its pages is gone.
+    pub fn lose(&mut self) {
+        self.frames.iter().flat_map(|frame| frame.iter()).for_each(|word| word.store(0, Ordering::Relaxed));
+        self.maps.clear();
+        self.table.lose();
+        self.settle();
+        self.ports = None;
+    }
+
+    /// The new table is taken up.
+    pub fn renew(&mut self) {
+        self.table.renew();
     }
 
     /// The ring behind a grant.

@@ -33,6 +33,18 @@ class Exchange:
             body += self._more()
         return status, headers, body
 
+    def body(self):
+        """The parts of a 200's body, as they come, until the guest closes."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._more()
+        head, _, part = data.partition(b"\r\n\r\n")
+        if parse(head)[0] != 200:
+            raise ConnectionError(f"another status: {head}")
+        while part:
+            yield part
+            part = self._socket.recv(65536)
+
     def rest(self):
         """All bytes until the guest closes."""
         data = b""

@@ -64,6 +64,8 @@ pub struct GrantTable {
     frames: Vec<&'static GrantFrame>,
     /// A stack, so that taking and giving back is O(1). Its capacity is that of the frames: giving back never allocates.
     free: Vec<GrantRef>,
+    /// The grants are gone with the host that had them.
+    lost: bool,
     counters: GrantCounters,
 }
 
@@ -131,6 +133,10 @@ impl GrantTable {
     /// On `StillMapped` nothing has changed: neither the page nor the reference may be used for anything else until a
     /// later try succeeds (see [`Quarantine`](super::Quarantine)).
     pub fn end(&mut self, reference: GrantRef) -> Result<(), EndError> {
+        if self.lost {
+            self.counters.ended.increment();
+            return Ok(());
+        }
         let Some((word, _)) = self.entry(reference).filter(|_| reference.0 >= RESERVED_ENTRIES) else {
             self.counters.not_granted.increment();
             return Err(EndError::NotGranted(reference));
@@ -174,9 +180,17 @@ impl GrantTable {
         })
     }
 
+    /// The table is gone, as after a restore: whoever holds a grant can end it, which succeeds at once, since nobody
+    /// can use it any more. None is made until [`GrantTable::renew`].
+    pub fn lose(&mut self) {
+        self.lost = true;
+        self.free.clear();
+    }
+
     /// Forgets every reference: a restored domain's table is a new one, with only the toolstack's entries in it.
     /// The frames have been mapped anew where the old ones stood; whoever holds an old reference must drop it.
     pub fn renew(&mut self) {
+        self.lost = false;
         self.free.clear();
         self.collect_free(0);
     }

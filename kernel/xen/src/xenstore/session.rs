@@ -144,10 +144,17 @@ impl<'r, W: Wait> Session<'r, W> {
         self.command(MessageType::Unwatch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"])
     }
 
+    /// Forgets a watch without telling the store: one of a store that is gone, not to be watched again.
+    pub fn forget(&mut self, watch: WatchId) {
+        self.client.remove_watch(watch);
+    }
+
     /// Takes up the rings of a restored domain, whose store knows nothing of us, and watches again what was watched.
+    /// What the former store had still to say is thrown away.
     pub fn reconnect(&mut self, rings: Rings<'r>) -> Result<(), Error> {
         self.rings = rings;
         self.client.restart();
+        self.rings.replies.discard()?;
         for (watch, path) in self.client.watches() {
             self.register(watch, &path)?;
         }

@@ -262,8 +262,12 @@ fn a_store_that_cannot_reset_is_no_failure() {
 fn watches_are_made_again_after_a_restore() {
     let (mut client, _old) = fresh();
     let watch = client.watch("control/shutdown").unwrap();
+    let other = client.watch("device/vif/0/backend").unwrap();
     client.write_unheeded("lost", b"").unwrap();
+    client.forget(other);
     let page = page(5);
+    // Half a message of the former store.
+    page.replies_produced.store(15, SeqCst);
     let store = daemon(page);
     *client.wait_mut() = crate::daemon::Direct::new(&store);
     client.reconnect(page.rings()).unwrap();
@@ -272,6 +276,7 @@ fn watches_are_made_again_after_a_restore() {
     assert_eq!(client.read("control/shutdown").unwrap(), b"suspend");
     assert_eq!(client.fired(), Some(watch));
     assert!(!store.borrow().tree.contains_key("lost"));
+    assert_eq!(store.borrow().watches.len(), 1, "what was forgotten is not watched again");
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! The guest while it is saved and after.
+
+use super::{CONTROL_AGAIN, Guest, Progress, wall_clock};
+use crate::pv::start_info;
+use crate::pv::suspend::Woken;
+use crate::status::{self, State};
+use crate::{console, entropy, uptime};
+use netstack::Stack;
+
+impl Guest {
+    /// Stops, to be saved, and goes on here or elsewhere. Connections stay: what was in flight is sent again.
+    pub(super) fn suspend(&mut self, progress: &mut Progress) {
+        let Some(suspend) = &mut self.suspend else {
+            log::error!("suspend: there was no memory for what it takes");
+            return;
+        };
+        self.store.settle();
+        console::flush();
+        let running = uptime::stop();
+        let woken = suspend.sleep(self.device.platform());
+        if woken == Woken::Restored {
+            uptime::resume(running);
+            self.clock.resume();
+            console::resume(start_info());
+            self.events.resume();
+        }
+        let now = self.clock.now();
+        self.watchdog.resume(now, woken == Woken::Restored);
+        log::info!("suspend: {woken:?}");
+        if woken == Woken::Restored {
+            self.restored(progress);
+        }
+        // Either way the state may have been copied, and its random numbers would come twice.
+        let (seed, source) = entropy::gather(&self.seed);
+        entropy::report(source);
+        self.seed = seed;
+        if let Some(stack) = &mut progress.stack {
+            stack.reseed(&seed);
+        }
+        self.server.set_wall_clock(wall_clock(now));
+    }
+
+    /// The domain is another one: with another store, another backend and no grants.
+    fn restored(&mut self, progress: &mut Progress) {
+        self.device.platform().lose();
+        self.device.resume();
+        self.device.platform().renew();
+        if let Err(error) = self.store.resume(self.watchdog.timer()) {
+            progress.complain(error);
+            // Its watches may not all stand: they are made anew.
+            self.control = None;
+        }
+        if let Some(control) = &self.control
+            && let Err(error) = control.announce(&mut self.store)
+        {
+            progress.complain(error);
+        }
+        let now = self.clock.now();
+        progress.control_again = Some(now);
+        progress.control_delay = CONTROL_AGAIN;
+        progress.published.forget();
+        let address = progress.stack.as_ref().and_then(Stack::addressing).map(|found| found.address());
+        status::address(&mut self.store, address);
+        let state = match (&progress.stop, address) {
+            (Some(_), _) => State::Stopping,
+            (None, Some(_)) => State::Listening,
+            (None, None) => State::Booting,
+        };
+        status::state(&mut self.store, state);
+        self.connect(now, progress);
+    }
+}

@@ -10,10 +10,14 @@
 //! ```
 //!
 //! A file has one rule. Its head says the rule, where the rule is from, what Linux does with it (`same`, `differs, WHY`,
-//! `not applicable, WHY`), and which change of the stack it must notice (`mutant: NAME`, see `mutants.txt`); `mtu: N` sets the
-//! link's, `sysctl: KEY=VALUE` is for Linux. Then each line is something that the peer sends, that the host must send (and
-//! nothing else before it), or that the service does. In front may stand when it happens, counted from the line before:
-//! `40ms`, or `200..260ms` for what the host sends. `ours|` and `linux|` in front of all mark what only one of the two does.
+//! `not applicable, WHY`), and which changes of the stack it must notice (`mutant: NAME`, see `mutants.txt`, or
+//! `mutant: none, WHY`); `mtu: N` sets the link's, `sysctl: KEY=VALUE` is for Linux. Then each line is something that the
+//! peer sends, that the host must send (and nothing else before it), or that the service does. In front may stand when it
+//! happens, counted from the line before: `40ms`, or `200..260ms` for what the host sends. `ours|` and `linux|` in front of
+//! all mark what only one of the two does. The peer's clock, for its timestamps, goes by the earliest of these times.
+//!
+//! Each script is played once with Linux, too, however busy the machine is: so what the peer says has to leave the host's
+//! timers room for 100 ms and more, be it by a longer round trip in the handshake.
 //!
 //! - `peer FLAGS SEQ[:END] [ack N] [win N] [urg N] [<OPTIONS>] [{MARKS}]`, and the same with `host`. FLAGS are `SFRPUEW` and
 //!   `.` for ACK, `-` for none. Numbers are relative to the initial ones; data is `SEQ:END`, and both players know
@@ -34,7 +38,7 @@ mod play;
 mod script;
 
 pub use parse::parse;
-pub use play::{Host, play, play_as};
+pub use play::{Host, Moment, play, play_as};
 pub use script::{Action, Line, Linux, Script, Side};
 
 use std::fs;

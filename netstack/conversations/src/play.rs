@@ -9,6 +9,22 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+/// When something happened, as well as is known: who looks on may have been kept from looking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// No sooner.
+    pub from: Duration,
+    /// No later.
+    pub to: Duration,
+}
+
+impl Moment {
+    /// Just then.
+    pub fn at(time: Duration) -> Self {
+        Self { from: time, to: time }
+    }
+}
+
 /// What is being tested.
 pub trait Host {
     /// Which of the two it is.
@@ -28,7 +44,7 @@ pub trait Host {
     fn give(&mut self, frame: &[u8]) -> Result<(), String>;
 
     /// Its next frame, with the time at which it came; `None` where there is none until then.
-    fn take(&mut self, until: Duration) -> Result<Option<(Duration, Vec<u8>)>, String>;
+    fn take(&mut self, until: Duration) -> Result<Option<(Moment, Vec<u8>)>, String>;
 
     /// The service of the connection with the peer's port does something, or says what has become of it.
     fn app(&mut self, port: u16, action: &Action) -> Result<(), String>;
@@ -91,7 +107,9 @@ pub fn play_as<H: Host>(script: &Script, side: Side, host: &mut H) -> Result<(),
         host,
         flows: HashMap::new(),
         port: 5_000,
-        last: Duration::ZERO,
+        last: Moment::at(Duration::ZERO),
+        told: Duration::ZERO,
+        late: None,
         host_packet: Vec::new(),
         peer_packet: Vec::new(),
         about_arp: script.is_about_arp(),
@@ -121,7 +139,11 @@ struct Player<'a, H> {
     flows: HashMap<u16, Flow>,
     port: u16,
     /// When the last line happened.
-    last: Duration,
+    last: Moment,
+    /// When it would have, had everything gone by the script's earliest times: the peer's clock.
+    told: Duration,
+    /// A frame that may have come after the time in which there was to be none.
+    late: Option<(Moment, Seen)>,
     /// The last IP packets.
     host_packet: Vec<u8>,
     peer_packet: Vec<u8>,
@@ -132,28 +154,36 @@ struct Player<'a, H> {
 impl<H: Host> Player<'_, H> {
     fn line(&mut self, line: &Line, rest: &[&Line]) -> Result<(), String> {
         let span = line.span.unwrap_or(Span { least: Duration::ZERO, most: Duration::ZERO });
+        self.told += span.least;
         match &line.event {
             Event::Host(packet) => {
                 let slack = if line.span.is_some() { H::SLACK + H::TICK } else { H::SLACK };
-                let until = self.last + span.most + slack;
+                let until = self.last.to + span.most + slack;
                 let (time, seen) = self.next(until, Some(packet))?.ok_or("it did not come")?;
                 let shown = expect::show(&seen, self.flow());
                 let flow = self.flows.entry(self.port).or_insert_with(|| Flow::new(self.port));
                 expect::compare(packet, &seen, flow, H::SIDE, &self.peer_packet)
                     .map_err(|error| format!("{error}: {shown}"))?;
-                if time + H::TICK < self.last + span.least {
-                    return Err(format!("it came after {} ms: {shown}", (time - self.last).as_millis()));
+                let after = time.to.saturating_sub(self.last.from);
+                if after + H::TICK < span.least || time.from > until {
+                    return Err(format!("it came after {} ms: {shown}", after.as_millis()));
                 }
                 self.note(&seen);
                 self.happened(time, line);
             }
             Event::Nothing(time) => {
-                let until = self.last + *time + if time.is_zero() { H::SLACK / 4 } else { Duration::ZERO };
+                let until =
+                    self.last.to + *time + if time.is_zero() { H::SLACK / 10 } else { Duration::ZERO };
                 if let Some((at, seen)) = self.next(until, None)? {
-                    let shown = expect::show(&seen, self.flow());
-                    return Err(format!("after {} ms: {shown}", at.saturating_sub(self.last).as_millis()));
+                    if at.to <= until {
+                        let shown = expect::show(&seen, self.flow());
+                        let after = at.to.saturating_sub(self.last.from);
+                        return Err(format!("after {} ms: {shown}", after.as_millis()));
+                    }
+                    self.late = Some((at, seen));
                 }
-                self.happened(self.last + *time, line);
+                self.told += *time;
+                self.happened(Moment { from: self.last.from + *time, to: self.last.to + *time }, line);
             }
             Event::Peer(packet) => {
                 self.wait(span)?;
@@ -164,20 +194,22 @@ impl<H: Host> Player<'_, H> {
                     });
                 let port = self.port;
                 self.host.prepare(port, actions.collect());
-                let millis = self.host.now().as_millis() as u32;
+                let millis = self.told.as_millis() as u32;
                 let flow = self.flows.entry(port).or_insert_with(|| Flow::new(port));
                 let mut setting = Setting { flow, millis, last: &self.host_packet };
                 let frame = inject::frame(packet, &mut setting);
                 self.peer_packet = frame.get(14..).unwrap_or_default().to_vec();
+                let from = self.host.now();
                 self.host.give(&frame)?;
-                self.happened(self.host.now(), line);
+                self.happened(Moment { from, to: self.host.now() }, line);
             }
             Event::App(action) => {
                 if line.span.is_some() {
                     self.wait(span)?;
                 }
+                let from = self.host.now();
                 self.host.app(self.port, action)?;
-                self.happened(self.host.now(), line);
+                self.happened(Moment { from, to: self.host.now() }, line);
             }
             Event::Port(port) => self.port = *port,
             Event::Isn(isn) => self.flow().peer_isn = *isn,
@@ -192,31 +224,36 @@ impl<H: Host> Player<'_, H> {
         self.flows.entry(self.port).or_insert_with(|| Flow::new(self.port))
     }
 
-    fn happened(&mut self, time: Duration, line: &Line) {
+    fn happened(&mut self, time: Moment, line: &Line) {
         self.last = time;
-        let _ = writeln!(self.log, "{:>9.3} ms {}", time.as_secs_f64() * 1e3, line.text);
+        let _ = writeln!(self.log, "{:>9.3} ms {}", time.to.as_secs_f64() * 1e3, line.text);
     }
 
     /// Lets the time before a line pass; nothing may come meanwhile.
     fn wait(&mut self, span: Span) -> Result<(), String> {
-        let until = self.last + span.least;
+        let until = self.last.to + span.least;
         match self.next(until, None)? {
             Some((_, seen)) => Err(format!("before that came {}", expect::show(&seen, self.flow()))),
             None => Ok(()),
         }
     }
 
-    /// Nothing may be left.
+    /// Nothing may be left, but for what came after the last line's time.
     fn unexpected(&mut self) -> Result<(), String> {
+        if self.late.is_some() {
+            return Ok(());
+        }
         self.wait(Span { least: Duration::ZERO, most: Duration::ZERO })
     }
 
     /// The next frame that is worth a look.
-    fn next(
-        &mut self,
-        until: Duration,
-        expected: Option<&Packet>,
-    ) -> Result<Option<(Duration, Seen)>, String> {
+    fn next(&mut self, until: Duration, expected: Option<&Packet>) -> Result<Option<(Moment, Seen)>, String> {
+        if let Some((time, seen)) = self.late.take() {
+            if !self.is_early(&seen, expected) {
+                return Ok(Some((time, seen)));
+            }
+            self.note(&seen);
+        }
         loop {
             let Some((time, bytes)) = self.host.take(until)? else { return Ok(None) };
             let seen = frame::parse(&bytes).map_err(|error| format!("a frame with {error}"))?;

@@ -25,6 +25,15 @@ pub struct Script {
 }
 
 impl Script {
+    /// How long it takes at least.
+    pub fn lasts(&self) -> Duration {
+        let line = |line: &Line| match line.event {
+            Event::Nothing(time) => time,
+            _ => line.span.map_or(Duration::ZERO, |span| span.least),
+        };
+        self.lines.iter().map(line).sum()
+    }
+
     /// Whether it has ARP packets: in all others the peer's station is known.
     pub fn is_about_arp(&self) -> bool {
         self.lines.iter().any(|line| match &line.event {

@@ -1,7 +1,7 @@
 //! The stack as the host of a conversation.
 
 use crate::service::{Shared, Stage};
-use conversations::{Action, HOST, HOST_STATION, Host, PEER, PEER_STATION, ROUTER, Side};
+use conversations::{Action, HOST, HOST_STATION, Host, Moment, PEER, PEER_STATION, ROUTER, Side};
 use netstack::addressing::Addressing;
 use netstack::device::{Capabilities, Frame, ReceiveChecksum, TransmitError};
 use netstack::stack::Config;
@@ -148,9 +148,9 @@ impl Host for Virtual {
         Ok(())
     }
 
-    fn take(&mut self, until: Duration) -> Result<Option<(Duration, Vec<u8>)>, String> {
+    fn take(&mut self, until: Duration) -> Result<Option<(Moment, Vec<u8>)>, String> {
         while self.link.sent.is_empty() && self.step(until) {}
-        Ok(self.link.sent.pop_front().map(|frame| (self.now, frame)))
+        Ok(self.link.sent.pop_front().map(|frame| (Moment::at(self.now), frame)))
     }
 
     fn app(&mut self, port: u16, action: &Action) -> Result<(), String> {

@@ -2,12 +2,16 @@
 
 use crate::namespace;
 use crate::tap::Tap;
-use conversations::{Action, HOST, Host, PORT, Script, Side, host_byte, peer_byte};
+use conversations::{Action, HOST, Host, Moment, PORT, Script, Side, host_byte, peer_byte};
 use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
+
+/// How often to look for a frame at least: by so much its time is uncertain, more only where this process does not get to
+/// look. What is late to look must not take what Linux does for late, nor for early.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A connection as its service sees it.
 struct Story {
@@ -28,6 +32,8 @@ pub struct RealTime {
     listener: TcpListener,
     stories: HashMap<u16, Story>,
     began: Instant,
+    /// When there was no frame.
+    empty: Duration,
 }
 
 impl RealTime {
@@ -42,7 +48,7 @@ impl RealTime {
         listener.set_nonblocking(true).map_err(|error| format!("the service: {error}"))?;
         // What Linux says when a link comes up is no part of a conversation.
         while tap.receive().map_err(|error| error.to_string())?.is_some() {}
-        Ok(Self { tap, listener, stories: HashMap::new(), began: Instant::now() })
+        Ok(Self { tap, listener, stories: HashMap::new(), began: Instant::now(), empty: Duration::ZERO })
     }
 
     fn service(&mut self) {
@@ -134,7 +140,7 @@ impl Story {
 
 impl Host for RealTime {
     const SIDE: Side = Side::Linux;
-    const SLACK: Duration = Duration::from_millis(80);
+    const SLACK: Duration = Duration::from_millis(200);
     const TICK: Duration = Duration::from_millis(10);
 
     fn now(&self) -> Duration {
@@ -147,17 +153,19 @@ impl Host for RealTime {
         self.tap.send(frame).map_err(|error| format!("the tap: {error}"))
     }
 
-    fn take(&mut self, until: Duration) -> Result<Option<(Duration, Vec<u8>)>, String> {
+    fn take(&mut self, until: Duration) -> Result<Option<(Moment, Vec<u8>)>, String> {
         loop {
             self.service();
+            let looked = self.now();
             if let Some(frame) = self.tap.receive().map_err(|error| format!("the tap: {error}"))? {
-                return Ok(Some((self.now(), frame)));
+                return Ok(Some((Moment { from: self.empty, to: self.now() }, frame)));
             }
-            let left = until.saturating_sub(self.now());
+            self.empty = looked;
+            let left = until.saturating_sub(looked);
             if left.is_zero() {
                 return Ok(None);
             }
-            self.tap.wait(left).map_err(|error| format!("the tap: {error}"))?;
+            self.tap.wait(left.min(GLANCE)).map_err(|error| format!("the tap: {error}"))?;
         }
     }
 

@@ -37,8 +37,8 @@ complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(sub
 test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB and saved ten times, and the boot time
 	@$(here)/scripts/test full
 
-mutants: ## undo named fixes and rules one by one: the tests must notice each
-	@$(here)/scripts/undone && $(here)/scripts/mutants
+mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the tests must notice each (hours; MINUTES=n)
+	@$(here)/scripts/undone && $(here)/scripts/mutants && $(here)/scripts/survivors $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: $(if $(ON),bench-$(ON),bench-xen bench-tap) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap
 
@@ -56,4 +56,5 @@ bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
 #= ON=xen|tap          bench: only the figures from there
 #= BENCH=words         bench: options of its scripts, e.g. ON=tap BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
+#= MINUTES=n           mutants: so long for cargo-mutants; the next run goes on where it stopped
 #= EXTRA=words         run: the guest's command line, e.g. EXTRA="log=debug"

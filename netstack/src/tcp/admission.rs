@@ -105,7 +105,10 @@ impl<S: Service> Tcp<S> {
                 let cookies = context.shared.cookies_are_out(now);
                 match HalfOpen::from_cookie(segment, &context).filter(|_| cookies) {
                     Some(half_open) => {
-                        context.shared.counters.tcp_cookie_accepted.count();
+                        if !self.make_room(now, service, egress) {
+                            return;
+                        }
+                        self.shared.counters.tcp_cookie_accepted.count();
                         self.forget_half_open(at);
                         self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
                     }

@@ -52,7 +52,7 @@ pub(super) struct Core {
     keepalives: u8,
     /// It stands in the queue of those that met a full device.
     pub(super) waiting: bool,
-    /// When a request was last read, or data of ours taken at [`LEAST_RATE`] or faster; to the second.
+    /// When a request was last read, or data of ours taken at [`LEAST_RATE`] or faster; to a tenth of a second.
     pub(super) progress: Instant,
     /// Bytes that the peer has taken since.
     taken: u32,
@@ -111,10 +111,10 @@ impl Core {
         }
     }
 
-    /// A request was read, or data taken. By the second, so that a busy connection moves to the end of the list of
-    /// connections no more often.
+    /// A request was read, or data taken. By the tenth of a second, so that a busy connection moves to the end of the list
+    /// of connections no more often.
     fn progressed(&mut self, now: Instant) {
-        if now.since(self.progress) >= Duration::from_secs(1) {
+        if now.since(self.progress) >= Duration::from_millis(100) {
             (self.progress, self.taken) = (now, 0);
         }
     }

@@ -29,7 +29,8 @@ crate::counters! {
         tcp_idle_evicted,
         /// A connection reset because all together held as much as they may, and it had long made no progress.
         tcp_stalled_evicted,
-        /// A connection reset because all together held as much as they may, and none had stalled.
+        /// A connection reset because all together held as much as they may, and it had made no progress for longest, though
+        /// not for long.
         tcp_overload_reset,
         /// A half-open connection whose peer never answered.
         tcp_half_open_timeout,

@@ -18,8 +18,8 @@ use crate::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(1);
 /// And one that has something to send, or holds what it received, after so long.
 const STALLED: Duration = Duration::from_secs(10);
-/// Where none of these is found, and who asks would be turned away, the one that made no progress for longest has to go
-/// after so long: two retransmissions may be lost.
+/// Where none of these is found, the one that made no progress for longest has to go after so long: two retransmissions may
+/// be lost.
 const PRESSED: Duration = Duration::from_secs(3);
 /// How many are looked at.
 const LOOKS: usize = 64;
@@ -62,7 +62,7 @@ impl Holding {
     }
 }
 
-/// Who holds what all share, in the order in which they took it.
+/// Who holds what all share: first who made no progress for longest.
 #[derive(Debug)]
 pub(super) struct Holders {
     sending: Order,
@@ -100,6 +100,9 @@ impl<S: Service> Tcp<S> {
         }
         if before.progress != after.progress {
             self.connections.touch(at);
+            for order in [&mut self.holders.sending, &mut self.holders.buffered] {
+                order.touch(at);
+            }
         }
     }
 
@@ -118,20 +121,26 @@ impl<S: Service> Tcp<S> {
         egress: &mut E,
     ) {
         if self.shared.pool.is_overdrawn() {
-            let stalled = stalled(&mut self.holders.sending, &self.connections, PRESSED, now);
-            if stalled.is_some() {
+            // Whoever asked last has just made progress: an honest client is let in, however fast others ask.
+            let slowest = self.holders.sending.first().unwrap_or(at);
+            if self.is_stalled(slowest, now) {
                 self.shared.counters.tcp_stalled_evicted.count();
             } else {
                 self.shared.counters.tcp_overload_reset.count();
             }
-            self.end(stalled.unwrap_or(at), now, service, egress);
+            self.end(slowest, now, service, egress);
         }
+        // What had no room is sent again, so only who has stalled goes for it.
         if self.shared.budget.was_refused()
-            && let Some(stalled) = stalled(&mut self.holders.buffered, &self.connections, STALLED, now)
+            && let Some(slowest) = self.holders.buffered.first().filter(|at| self.is_stalled(*at, now))
         {
             self.shared.counters.tcp_stalled_evicted.count();
-            self.end(stalled, now, service, egress);
+            self.end(slowest, now, service, egress);
         }
+    }
+
+    fn is_stalled(&self, at: u32, now: Instant) -> bool {
+        self.connections.get(at).is_some_and(|entry| now.since(entry.value.core.progress) >= STALLED)
     }
 
     /// Ends a connection with a reset.
@@ -141,27 +150,4 @@ impl<S: Service> Tcp<S> {
         output::reset(&entry.value.core, &mut context);
         self.finish(at, Fate::Closed, now, service);
     }
-}
-
-/// The first that has stalled; those before it go to the end. Where none has, of those looked at the one that made no
-/// progress for longest, if that is as long as `least`.
-fn stalled<C>(
-    order: &mut Order,
-    connections: &Table<Connection<C>>,
-    least: Duration,
-    now: Instant,
-) -> Option<u32> {
-    let mut longest = None;
-    for _ in 0..LOOKS {
-        let at = order.first()?;
-        let quiet = now.since(connections.get(at)?.value.core.progress);
-        if quiet >= STALLED {
-            return Some(at);
-        }
-        if quiet >= least {
-            longest = longest.max(Some((quiet, at)));
-        }
-        order.push(at);
-    }
-    longest.map(|(_, at)| at)
 }

@@ -1,4 +1,4 @@
-//! Connections in the order in which they took something that all share: who has had it longest stands first.
+//! Connections that hold or want something that all share, in the order in which they came to it or were last touched.
 
 use alloc::vec::Vec;
 
@@ -69,6 +69,13 @@ impl Order {
         core::iter::successors(self.first(), after)
     }
 
+    /// Puts it last if it is in the list.
+    pub(super) fn touch(&mut self, at: u32) {
+        if self.last != at && self.links.get(at as usize).is_some_and(|link| link.before != at) {
+            self.push(at);
+        }
+    }
+
     pub(super) fn remove(&mut self, at: u32) {
         let Some(Link { before, after }) = self.links.get(at as usize).copied() else { return };
         if before == at {
@@ -99,9 +106,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_vector(steps in prop::collection::vec((0_u32..20, 0_u8..3), 0..200)) {
+        fn agrees_with_a_vector(steps in prop::collection::vec((0_u32..20, 0_u8..4), 0..200)) {
             let (mut order, mut model) = (Order::new(), Vec::<u32>::new());
             for (at, step) in steps {
+                let was_there = model.contains(&at);
                 model.retain(|other| *other != at);
                 match step {
                     0 => {
@@ -111,6 +119,10 @@ mod tests {
                     1 => {
                         order.push_first(at);
                         model.insert(0, at);
+                    }
+                    2 => {
+                        order.touch(at);
+                        model.extend(was_there.then_some(at));
                     }
                     _ => order.remove(at),
                 }

@@ -92,9 +92,11 @@ impl<P: Platform> Tx<P> {
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
     pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>>) -> usize {
         let mut room = Room::new(self.features);
+        // A frame of one slot is copied whole.
+        let refers = self.features.scatter_gather();
         for slice in payload {
             let whole = match slice {
-                Slice::Static(bytes) if by_reference(platform, bytes) => room.refer(bytes),
+                Slice::Static(bytes) if refers && by_reference(platform, bytes) => room.refer(bytes),
                 slice => room.copy(slice.bytes().len()),
             };
             if !whole {

@@ -64,6 +64,42 @@ fn a_static_body_goes_out_by_reference() {
     assert_eq!(rig.machine.world().holds(), 0);
 }
 
+/// A body of the site as the stack sends it, in each of the sets: so much as fits, of a segment or of a large packet.
+#[test]
+fn a_body_of_the_site_goes_out_in_frames_as_long_as_the_set_allows() {
+    for (name, keys) in FEATURE_KEYS {
+        let mut rig = Rig::new(keys, Sizes::default());
+        let features = rig.device.features().unwrap();
+        let body = rig.site(bytes(200_000));
+        let large = features.gso_v4();
+        let offload = Offload {
+            checksum: CHECKSUM.filter(|_| features.checksum()),
+            gso: large.then_some(Gso { size: 1446, kind: GsoKind::TcpV4 }),
+        };
+        let (mut left, mut frames) = (body, 0);
+        while !left.is_empty() {
+            let wanted = left.len().min(if large { 65_000 } else { 1446 });
+            let fit = rig.device.transmitter().fit([Slice::Static(left)].into_iter());
+            assert!(fit >= wanted, "{name}: {fit} of {wanted} bytes fit");
+            let (now, rest) = left.split_at(wanted);
+            rig.transmit(&HEADER, &[Slice::Static(now)], offload).unwrap();
+            rig.flush();
+            let sent = rig.backend.transmit();
+            let [(packet, frame)] = &sent[..] else { panic!("{name}: {} frames", sent.len()) };
+            assert_eq!((&frame[..54], &frame[54..]), (&HEADER[..], now), "{name}");
+            assert_eq!(packet.checksum_blank, name.contains("csum"));
+            assert_eq!(packet.gso.is_some(), large);
+            assert!(packet.fragments.len() == 1 || name.contains("sg"));
+            rig.poll();
+            (left, frames) = (rest, frames + 1);
+        }
+        assert_eq!(frames, if large { 4 } else { 139 });
+        let (copied, referenced) =
+            (counter(&rig, "net_tx_payload_copied"), counter(&rig, "net_tx_payload_referenced"));
+        assert_eq!((copied, referenced), if large { (0, 200_000) } else { (200_000, 0) }, "{name}");
+    }
+}
+
 #[test]
 fn a_frame_comes_in_from_one_slot_and_from_many() {
     let mut rig = Rig::new(ALL_FEATURES, Sizes::default());

@@ -269,7 +269,11 @@ impl Guest {
         match (change, &mut progress.stack) {
             (Change::None, _) => {}
             (_, Some(stack)) => {
+                let mac = self.device.identity().map(|identity| ethernet::Address(identity.mac.0));
                 let nic = &mut Nic { transmitter: &mut self.device.transmitter() };
+                if let Some(mac) = mac.filter(|_| change != Change::Down) {
+                    stack.set_hardware(mac, now, nic, &mut self.server);
+                }
                 stack.link(change != Change::Down, now, nic, &mut self.server);
             }
             (Change::Up, None) if progress.stop.is_none() => progress.stack = self.open_stack(),

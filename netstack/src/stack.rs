@@ -172,6 +172,25 @@ impl<S: Service> Stack<S> {
         self.poll_client(now, device, service);
     }
 
+    /// The device has this link address now: another one where its interface was taken out and a new one put in. To be said
+    /// before [`Self::link`] says that the link is there.
+    ///
+    /// An address that a person gave moves along, with its connections. A lease does not: the server keeps it for the old link
+    /// address (RFC 2131 section 4.2).
+    pub fn set_hardware(
+        &mut self,
+        hardware: ethernet::Address,
+        now: Instant,
+        device: &mut impl Device,
+        service: &mut S,
+    ) {
+        if self.interface.set_hardware(hardware)
+            && self.client.as_mut().is_some_and(|client| client.set_hardware(hardware, now))
+        {
+            self.configure(None, now, device, service);
+        }
+    }
+
     /// Ends every connection in order: what is queued is sent, then a FIN. After the last one the lease is given back.
     pub fn stop(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
         let mut outlet = Outlet { interface: &mut self.interface, device, now };

@@ -179,6 +179,18 @@ impl Client {
         };
     }
 
+    /// Takes another link address. Says whether there was a lease: it is over.
+    pub(crate) fn set_hardware(&mut self, hardware: Address, now: Instant) -> bool {
+        let leased = self.lease().is_some();
+        self.hardware = hardware;
+        self.state = match self.state {
+            State::Stopped => State::Stopped,
+            State::Unplugged(_) => State::Unplugged(None),
+            _ => State::Init { at: now },
+        };
+        leased
+    }
+
     /// Another station has the address: gives the message that says so, where there is a lease, which is over now.
     pub(crate) fn decline(&mut self, now: Instant) -> Option<Message> {
         let lease = self.lease()?;
@@ -332,7 +344,8 @@ impl Client {
     fn answered(&mut self, source: Ipv4Addr, reply: &Reply, now: Instant) -> Option<Outcome> {
         // Oracle's cloud leaves option 54 out.
         let server = reply.server.filter(|server| !server.is_unspecified()).unwrap_or(source);
-        if reply.answer != Answer::Nak && !is_host(reply.your) {
+        let usable = is_host(reply.your) && !reply.prefix.is_broadcast(reply.your);
+        if reply.answer != Answer::Nak && !usable {
             self.counters.dhcp_unusable.count();
             return None;
         }

@@ -237,6 +237,17 @@ impl Interface {
         self.claim = None;
     }
 
+    /// Takes another link address; `false` where it is the one that it has.
+    pub(crate) fn set_hardware(&mut self, hardware: Address) -> bool {
+        let other = hardware != self.hardware;
+        if other {
+            self.hardware = hardware;
+            // Frames that wait bear the old one.
+            self.link_down();
+        }
+        other
+    }
+
     /// There is a link: an address that is there is announced, and claimed.
     pub(crate) fn link_up(&mut self, now: Instant, device: &mut impl Device) {
         if self.addressing.is_some() {

@@ -364,7 +364,13 @@ fn addresses_that_no_host_has_are_not_taken() {
         offer[14 + 20 + 8 + 16] = first;
         assert!(host.receive(&offer).is_empty());
     }
-    assert_eq!(host.counter("dhcp_unusable"), 4);
+    // The network's broadcast addresses.
+    for last in [0, 255] {
+        let mut offer = answer(OFFER, discover.xid(), USUAL);
+        offer[14 + 20 + 8 + 19] = last;
+        assert!(host.receive(&offer).is_empty());
+    }
+    assert_eq!(host.counter("dhcp_unusable"), 6);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use netstack::Duration;
 use netstack::addressing::Addressing;
 use netstack::device::TransmitError;
 use netstack::stack::{Config, Event};
+use netstack::wire::ethernet::Address;
 
 /// The device says that the link is there, or gone; what is sent then.
 fn link(host: &mut Host, up: bool) -> Vec<Vec<u8>> {
@@ -145,4 +146,42 @@ fn fresh_entropy_reaches_tcp() {
     assert_eq!(number(Some(1)), number(Some(1)));
     assert_ne!(number(None), number(Some(1)));
     assert_ne!(number(Some(1)), number(Some(2)));
+}
+
+/// Another interface in the place of the old one: frames have its address, and a given IP address moves along.
+#[test]
+fn a_given_address_moves_to_another_interface() {
+    const NEW: Address = Address([0x02, 0, 0, 0, 0, 0x11]);
+    let mut host = Host::new();
+    host.meet();
+    host.device.fails = Some(TransmitError::Full);
+    host.receive(&to_us(&ipv4(1, &echo(b""))));
+    link(&mut host, false);
+    host.stack.set_hardware(NEW, host.now, &mut host.device, &mut Nobody);
+    assert_eq!(link(&mut host, true), [arp(ALL, 1, NEW, OUR_IP, [0; 6], OUR_IP)]);
+    host.settle();
+    assert_eq!(host.stack.next_event(), None);
+    assert!(host.receive(&to_us(&ipv4(1, &echo(b"")))).is_empty(), "the old address is another's");
+    assert_eq!(host.counter("ethernet_not_ours"), 1);
+    let asked = host.receive(&arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP));
+    assert_eq!(asked, [arp(THEIRS, 2, NEW, OUR_IP, THEIRS.0, THEIR_IP)]);
+    // The same address again changes nothing.
+    host.stack.set_hardware(NEW, host.now, &mut host.device, &mut Nobody);
+    host.receive(&arp(ALL, 1, THEIRS, THEIR_IP, [0; 6], OUR_IP));
+    assert!(host.sent().is_empty());
+}
+
+/// A lease stays with the link address that it was given to.
+#[test]
+fn another_interface_asks_for_an_address_of_its_own() {
+    const NEW: Address = Address([0x02, 0, 0, 0, 0, 0x11]);
+    let (mut host, _) = bound(USUAL);
+    connect(&mut host);
+    link(&mut host, false);
+    host.stack.set_hardware(NEW, host.now, &mut host.device, &mut Nobody);
+    assert_eq!(host.stack.next_event(), Some(Event::AddressLost));
+    assert_eq!(host.stack.tcp().lengths(), (0, 0, 0));
+    let sent = link(&mut host, true);
+    let discover = one(&sent);
+    assert_eq!((discover.kind(), &discover.message[28..34], &sent[0][6..12]), (1, &NEW.0[..], &NEW.0[..]));
 }

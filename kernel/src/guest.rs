@@ -286,9 +286,7 @@ impl Guest {
         if matches!(self.config, stack::Config::Dhcp { .. }) {
             log::info!("dhcp: asking for an address");
         }
-        // The other half is for what the service makes, for frames that wait, and for the heap's own loss.
-        let spare = memory::free_pages().saturating_mul(pv::PAGE_SIZE) / 2;
-        let limits = Limits::for_memory(spare);
+        let limits = Limits::for_guest(memory::free_pages().saturating_mul(pv::PAGE_SIZE));
         log::debug!("tcp: at most {} connections", limits.connections);
         Some(Stack::with_limits(self.config.clone(), ethernet::Address(mac.0), &self.seed, limits))
     }

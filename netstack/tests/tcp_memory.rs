@@ -12,25 +12,42 @@ use netstack::{Chunk, Instant, Service, Stream};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, counting for each thread.
+/// The system's allocator, counting for each thread, in blocks of the kernel's heap (`kernel/src/memory/heap.rs`).
 struct Counting;
+
+/// The sizes of its blocks; what is longer takes what it asks for.
+const BLOCKS: [usize; 14] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
+
+fn block(layout: Layout) -> usize {
+    BLOCKS.into_iter().find(|size| *size >= layout.size()).unwrap_or(layout.size())
+}
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static BYTES: Cell<usize> = const { Cell::new(0) };
+    static MOST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The most bytes that were allocated at once while `act` ran, above what there was before.
+fn most(act: impl FnOnce()) -> usize {
+    let before = BYTES.get();
+    MOST.set(before);
+    act();
+    MOST.get() - before
 }
 
 // SAFETY: everything is the system allocator's; the counters are plain cells without destructors, and allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(layout.size())));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(block(layout))));
+        let _ = MOST.try_with(|most| most.set(most.get().max(BYTES.get())));
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_sub(layout.size())));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_sub(block(layout))));
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -59,7 +76,11 @@ impl Service for Pages {
         [0; 8]
     }
 
-    fn receive(&mut self, _: &mut [u64; 8], bytes: &[u8], _: bool, stream: &mut dyn Stream) -> usize {
+    fn receive(&mut self, _: &mut [u64; 8], bytes: &[u8], end: bool, stream: &mut dyn Stream) -> usize {
+        if end {
+            stream.close();
+            return bytes.len();
+        }
         if bytes.starts_with(b"MUCH") {
             while stream.send(Chunk::Inline(Inline::new(&[b'y'; 30]).unwrap())).is_ok() {}
             return bytes.len();
@@ -154,6 +175,10 @@ impl Bench {
         self.tcp.receive(LOCAL, remote, Ecn::NotCapable, &self.packet, self.now, &mut Pages, &mut self.sink);
     }
 
+    fn counter(&self, name: &str) -> u64 {
+        self.tcp.counters().iter().find(|(other, _)| *other == name).unwrap().1
+    }
+
     /// A handshake; the next numbers to send and to acknowledge.
     fn open(&mut self, remote: u32) -> (u32, u32) {
         self.give(remote, Flags::SYN, 100, 0, &[]);
@@ -213,18 +238,15 @@ fn an_idle_connection_takes_less_than_512_bytes() {
     assert!(hundred < 64 << 20, "{hundred} bytes");
 }
 
-#[test]
-fn limits_for_memory_hold_within_that_memory() {
-    let memory = 1 << 20;
-    let before = BYTES.get();
+/// Peers that ask for more than they take, leave holes, or only open, as fast as they can, against limits for `memory` bytes.
+fn besiege(memory: usize, peers: u32) -> Bench {
     let mut bench = Bench::new();
     bench.tcp = Tcp::with_limits([9; 32], Limits::for_memory(memory));
-    for remote in 10_000..12_000 {
+    for remote in 1_000_000..1_002_000 {
         bench.give(remote, Flags::SYN, 100, 0, &[]);
     }
-    assert_eq!(bench.tcp.lengths(), (256, 0, 0));
     // Nothing of what is sent is ever acknowledged, and a hole stays in front of what comes.
-    for remote in 0..4_000 {
+    for remote in 0..peers {
         let (next, expected) = bench.open(remote);
         if remote % 3 == 0 {
             continue;
@@ -235,8 +257,77 @@ fn limits_for_memory_hold_within_that_memory() {
         }
         bench.now = Instant::from_micros(bench.now.micros() + 10_000);
     }
-    assert!(bench.tcp.lengths().1 >= 1_000, "{:?}", bench.tcp.lengths());
-    let taken = BYTES.get().wrapping_sub(before);
-    println!("{taken} bytes");
-    assert!(taken < memory, "{taken} bytes");
+    bench
+}
+
+#[test]
+fn limits_for_memory_hold_within_that_memory() {
+    for (memory, peers, held) in
+        [(1 << 20, 4_000, 1_000), (4 << 20, 12_000, 4_000), (16 << 20, 36_000, 12_000)]
+    {
+        let taken = most(|| {
+            let bench = besiege(memory, peers);
+            assert!(bench.tcp.lengths().1 >= held, "{:?}", bench.tcp.lengths());
+        });
+        println!("{taken} bytes of {memory} at most");
+        assert!(taken < memory, "{taken} bytes of {memory}");
+    }
+}
+
+/// What a guest has when its stack opens: its memory less image, page tables, rings.
+fn free(mebibytes: usize) -> usize {
+    (mebibytes << 20) - (3 << 20)
+}
+
+/// memory=128: 100,000 connections are open, each has been served; and beside them half-open ones, and ones that have ended.
+#[test]
+fn a_hundred_thousand_connections_fit_128_mebibytes() {
+    let limits = Limits::for_guest(free(128));
+    let taken = most(|| {
+        let mut bench = Bench::new();
+        bench.tcp = Tcp::with_limits([9; 32], limits);
+        for remote in 0..100_000 {
+            let numbers = bench.open(remote);
+            bench.request(remote, numbers);
+        }
+        for remote in 1_000_000..1_002_000 {
+            bench.give(remote, Flags::SYN, 100, 0, &[]);
+        }
+        assert_eq!(bench.tcp.lengths(), (1_024, 100_000, 0));
+        assert_eq!(bench.counter("tcp_idle_evicted"), 0);
+    });
+    println!("{taken} bytes for 100,000 connections and 1,024 half-open ones");
+    // All that may come beside them.
+    let budgets = limits.sending + limits.receive_all + limits.time_wait * 192;
+    println!("{} of {} bytes at most", taken + budgets, free(128));
+    assert!(taken + budgets < free(128) / 8 * 7);
+}
+
+/// memory=64 has room for 10,000, and memory=8 for 2,000.
+#[test]
+fn smaller_guests_hold_thousands() {
+    assert!(Limits::for_guest(free(64)).connections >= 10_000);
+    assert!(Limits::for_guest(free(8)).connections >= 2_000);
+}
+
+/// Of 70,000 connections one after the other, half closed by the peer and half reset, nothing is left.
+#[test]
+fn seventy_thousand_connections_leave_no_byte_behind() {
+    let mut bench = Bench::new();
+    let mut serve = |count: u32| {
+        for number in 0..count {
+            let remote = number % 1_000;
+            let (next, expected) = bench.open(remote);
+            let (next, expected) = bench.request(remote, (next, expected));
+            let end = if number % 2 == 0 { Flags::RST } else { Flags::FIN.with(Flags::ACK) };
+            bench.give(remote, end, next, expected, &[]);
+            if number % 2 == 1 {
+                bench.give(remote, Flags::ACK, next + 1, expected.wrapping_add(1), &[]);
+            }
+        }
+        assert_eq!(bench.tcp.lengths(), (0, 0, 0));
+        BYTES.get()
+    };
+    let before = serve(1_000);
+    assert_eq!(serve(70_000), before);
 }

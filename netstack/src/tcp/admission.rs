@@ -103,16 +103,14 @@ impl<S: Service> Tcp<S> {
                 // A SYN that was answered with a cookie, and came again when there was room: either answer may be the one
                 // that the peer has taken.
                 let cookies = context.shared.cookies_are_out(now);
-                match HalfOpen::from_cookie(segment, &context).filter(|_| cookies) {
-                    Some(half_open) => {
-                        if !self.make_room(now, service, egress) {
-                            return;
-                        }
-                        self.shared.counters.tcp_cookie_accepted.count();
-                        self.forget_half_open(at);
-                        self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
-                    }
-                    None => context.reset_for(segment),
+                let Some(half_open) = HalfOpen::from_cookie(segment, &context).filter(|_| cookies) else {
+                    context.reset_for(segment);
+                    return;
+                };
+                if self.make_room(now, service, egress) {
+                    self.shared.counters.tcp_cookie_accepted.count();
+                    self.forget_half_open(at);
+                    self.establish(half_open, hash, segment, ecn, tuple, now, service, egress);
                 }
             }
             Handshake::Reset | Handshake::Anew => {

@@ -3,6 +3,7 @@
 //! Who finds a loss is `flight`, and how recovery spends the window is `recovery`: this is only how large it is.
 
 use crate::{Duration, Instant};
+use core::num::NonZeroU32;
 
 /// How much of the path one connection may fill.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +21,12 @@ struct Epoch {
     start: Instant,
     /// The window's plateau, in bytes.
     origin: u32,
-    /// Milliseconds from the start to the plateau.
-    k: u32,
+    /// Milliseconds from the start to the plateau, and one: an epoch takes no more room than its fields.
+    k: NonZeroU32,
     /// The window that Reno would have by now, in 1,024ths of a byte.
     reno: u64,
-    /// When the last acknowledgment came.
-    seen: Instant,
+    /// Milliseconds from the start to the last acknowledgment.
+    seen: u32,
 }
 
 /// RFC 9438 section 4.6: beta_cubic is 0.7.
@@ -113,8 +114,8 @@ impl Congestion {
     /// else the window would leap when there is more to send.
     pub(super) fn unused(&mut self, now: Instant) {
         if let Some(epoch) = self.epoch.as_mut() {
-            epoch.start = epoch.start + now.since(epoch.seen);
-            epoch.seen = now;
+            epoch.start =
+                epoch.start + (now.since(epoch.start) - Duration::from_millis(u64::from(epoch.seen)));
         }
     }
 
@@ -124,9 +125,10 @@ impl Congestion {
             // Section 4.2: K = cubic root of ((W_max - cwnd_epoch) / C), C 0.4 segments per cubic second.
             let rise = u64::from(w_max.saturating_sub(window));
             let k = cubic_root(rise.saturating_mul(2_500_000_000).checked_div(u64::from(mss)).unwrap_or(0));
-            Epoch { start: now, origin: w_max.max(window), k, reno: u64::from(window) << 10, seen: now }
+            let k = NonZeroU32::MIN.saturating_add(k);
+            Epoch { start: now, origin: w_max.max(window), k, reno: u64::from(window) << 10, seen: 0 }
         });
-        epoch.seen = now;
+        epoch.seen = u32::try_from(now.since(epoch.start).millis()).unwrap_or(u32::MAX);
         // Section 4.3: alpha_cubic is 3 * (1 - beta) / (1 + beta), 9/17, until the window is back at W_max, then 1.
         let share = u64::from(bytes).saturating_mul(u64::from(mss)) << 10;
         let share = share.checked_div(u64::from(window)).unwrap_or(0);
@@ -135,7 +137,7 @@ impl Congestion {
 
         // W_cubic(t + RTT) = C * (t - K)^3 + W_max, held between cwnd and 1.5 * cwnd.
         let elapsed = i128::from((now.since(epoch.start) + rtt).millis().min(1_000_000));
-        let distance = elapsed.wrapping_sub(i128::from(epoch.k));
+        let distance = elapsed.wrapping_add(1).wrapping_sub(i128::from(epoch.k.get()));
         let cube = distance.wrapping_mul(distance).wrapping_mul(distance);
         let offset = cube.wrapping_mul(i128::from(mss)) / 2_500_000_000;
         let target = i128::from(epoch.origin).wrapping_add(offset);

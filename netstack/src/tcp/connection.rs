@@ -56,7 +56,8 @@ pub(super) struct Core {
     pub(super) progress: Instant,
     /// Bytes that the peer has taken since.
     taken: u32,
-    challenged: Option<Instant>,
+    /// An acknowledgment of what is out of place goes out no sooner.
+    challenge_from: Instant,
 }
 
 /// The timestamps of a connection (RFC 7323 section 4).
@@ -107,7 +108,7 @@ impl Core {
             keepalives: 0,
             progress: now,
             taken: 0,
-            challenged: None,
+            challenge_from: Instant::ZERO,
         }
     }
 
@@ -215,12 +216,11 @@ impl Core {
     /// An acknowledgment of what is out of place. What has data cannot be part of a storm of acknowledgments, so it is
     /// answered always: it may be a retransmission whose acknowledgment was lost.
     fn challenge(&mut self, now: Instant, length: u32, counters: &mut Counters) -> Verdict {
-        let recent = self.challenged.is_some_and(|at| now.since(at) < CHALLENGE_INTERVAL);
-        if recent && length == 0 {
+        if now < self.challenge_from && length == 0 {
             counters.tcp_challenge_limited.count();
             return Verdict::Drop;
         }
-        self.challenged = Some(now);
+        self.challenge_from = now + CHALLENGE_INTERVAL;
         Verdict::Challenge
     }
 

@@ -266,6 +266,13 @@ mod tests {
         Tuple { local, local_port: 80, remote: local, remote_port: port }
     }
 
+    /// The heap of the kernel cuts blocks of 384 bytes, the next ones have 512.
+    #[test]
+    fn a_connection_and_what_its_service_keeps_fit_one_block() {
+        use crate::tcp::connection::Connection;
+        assert_eq!(size_of::<Entry<Connection<[u64; 8]>>>(), 384);
+    }
+
     #[test]
     fn tuple_golden_bytes() {
         let tuple = Tuple {

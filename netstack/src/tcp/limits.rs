@@ -57,6 +57,14 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Limits for a guest of which `free` bytes are left for the stack and the service.
+    ///
+    /// A mebibyte is for frames that wait, for neighbours and fragments, and for what the service makes; an eighth of the rest
+    /// for what the heap loses between its blocks.
+    pub fn for_guest(free: usize) -> Self {
+        Self::for_memory((free.saturating_sub(1 << 20) / 8).saturating_mul(7))
+    }
+
     /// Limits for a machine that can spare `bytes` for TCP, never above the defaults.
     pub fn for_memory(bytes: usize) -> Self {
         let default = Self::default();

@@ -26,8 +26,8 @@ pub(super) struct HalfOpen {
     /// When the SYN-ACK was sent; unknown where the SYN has come again, or a cookie back.
     sent: Option<Instant>,
     retries: u8,
-    /// When it was last said what is expected.
-    challenged: Option<Instant>,
+    /// What is expected is said again no sooner.
+    challenge_from: Instant,
     pub(super) deadline: Instant,
 }
 
@@ -70,7 +70,7 @@ impl HalfOpen {
             clock: Clock { offset: secrets.timestamp_offset(tuple), recent, recent_at: now },
             sent: Some(now),
             retries: 0,
-            challenged: None,
+            challenge_from: Instant::ZERO,
             deadline: now + Duration::from_secs(1),
         }
     }
@@ -106,7 +106,7 @@ impl HalfOpen {
             clock: Clock { offset, recent, recent_at: now },
             sent: None,
             retries: 0,
-            challenged: None,
+            challenge_from: Instant::ZERO,
             deadline: now,
         })
     }
@@ -221,12 +221,11 @@ impl HalfOpen {
     /// is <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Limited as on a connection: two ends that both answer would not stop.
     fn challenge<E: Egress + ?Sized>(&mut self, length: u32, context: &mut Context<'_, E>) -> Handshake {
         let now = context.now;
-        let recent = self.challenged.is_some_and(|at| now.since(at) < CHALLENGE_INTERVAL);
-        if recent && length == 0 {
+        if now < self.challenge_from && length == 0 {
             context.shared.counters.tcp_challenge_limited.count();
             return Handshake::Ignored;
         }
-        self.challenged = Some(now);
+        self.challenge_from = now + CHALLENGE_INTERVAL;
         let stamps = Timestamps { value: self.clock.value(now), echo: self.clock.recent };
         let options = Options { timestamps: self.agreed.timestamps.then_some(stamps), ..Options::default() };
         let window = context.shared.limits.receive >> self.agreed.receive_shift;

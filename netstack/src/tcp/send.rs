@@ -39,8 +39,6 @@ pub(super) struct Send {
     pub(super) limited: bool,
     /// RFC 3168 section 6.1.2: the next new data says that the window was reduced.
     pub(super) window_reduced: bool,
-    /// What was sent last when a mark reduced the window.
-    marked_to: Option<SeqNum>,
     pub(super) last_sent: Instant,
     /// The tail that has been probed: what became of it may only be known when nothing is under way any more.
     pub(super) probed: Option<Probed>,
@@ -69,6 +67,8 @@ pub(super) struct Busy {
     pub(super) largest: u32,
     /// Duplicate acknowledgments in a row.
     pub(super) duplicates: u8,
+    /// What was sent last when a mark reduced the window.
+    marked_to: Option<SeqNum>,
     /// What to go back to if nothing was lost.
     pub(super) undo: Option<Undo>,
     hystart: HyStart,
@@ -108,6 +108,7 @@ impl Busy {
             shut: None,
             largest: 0,
             duplicates: 0,
+            marked_to: None,
             undo: None,
             hystart: HyStart::new(),
         }
@@ -118,7 +119,7 @@ impl Busy {
         self.flight.clear();
         (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
         (self.expirations, self.since, self.shut, self.duplicates) = (0, None, None, 0);
-        (self.undo, self.hystart, self.largest) = (None, HyStart::new(), 0);
+        (self.undo, self.hystart, self.largest, self.marked_to) = (None, HyStart::new(), 0, None);
     }
 
     /// Bytes of the heap that it takes.
@@ -232,7 +233,6 @@ impl Send {
             closing: false,
             limited: false,
             window_reduced: false,
-            marked_to: None,
             last_sent: now,
             probed: None,
             congestion,
@@ -294,9 +294,9 @@ impl Send {
         let mut result = Acknowledged::default();
         let advance = report.ack.since(self.una);
         self.probe_answered(report, advance);
-        // Forgotten once it is passed, as half a circle on it would stand before us again.
-        self.marked_to = self.marked_to.filter(|marked| !report.ack.after(*marked));
         let Some(busy) = self.busy.as_mut() else { return result };
+        // Forgotten once it is passed, as half a circle on it would stand before us again.
+        busy.marked_to = busy.marked_to.filter(|marked| !report.ack.after(*marked));
         let least = self.rtt.least();
         let before = busy.flight.size();
 
@@ -412,11 +412,11 @@ impl Send {
     /// RFC 3168 section 6.1.2: the peer has seen a mark. "TCP should not react to congestion indications more than once
     /// every window of data". `in_flight` is what was under way before it said so. Says whether the window was reduced.
     pub(super) fn congestion_marked(&mut self, ack: SeqNum, in_flight: u32, mss: u32) -> bool {
-        let Some(busy) = self.busy.as_ref() else { return false };
-        if self.marked_to.is_some_and(|marked| !ack.after(marked)) {
+        let Some(busy) = self.busy.as_mut() else { return false };
+        if busy.marked_to.is_some_and(|marked| !ack.after(marked)) {
             return false;
         }
-        self.marked_to = Some(self.nxt);
+        busy.marked_to = Some(self.nxt);
         self.window_reduced = true;
         if busy.phase == Phase::Open {
             self.congestion.lost(in_flight, mss);

@@ -104,3 +104,24 @@ fn either_answer_to_a_syn_may_be_taken() {
     assert_eq!(rig.one().payload.len(), 5);
     assert_eq!((rig.tcp.lengths(), rig.counter("tcp_cookie_accepted")), ((0, 1, 0), 1));
 }
+
+/// And a cookie that comes back for such a place waits for room as any other does.
+#[test]
+fn either_answer_waits_for_room() {
+    let mut rig = Rig::with_limits(Limits { half_open: 1, connections: 1, ..Limits::default() });
+    let other = Peer { port: 1, next: 77, expected: 0, window: 1_000 };
+    rig.bare(Header { acknowledgment: 0, ..other.header(SYN) }, &[]);
+    let number = rig.one().header.sequence;
+    let cookie = half_open(&mut rig, &Options::default());
+    rig.bare(Peer { next: 78, expected: number.wrapping_add(1), ..other }.header(ACK), &[]);
+    rig.pass(netstack::Duration::from_millis(900));
+    // A second later the other one is idle, and there is a place for its SYN but not for a connection.
+    let mut first = Peer { next: 78, expected: number.wrapping_add(1), window: 65_535, ..other };
+    rig.pass(netstack::Duration::from_millis(110));
+    half_open(&mut rig, &Options::default());
+    rig.ask(&mut first, request(5));
+    rig.one();
+    rig.bare(Header { flags: PSH_ACK, ..cookie }, &request(5).bytes());
+    rig.none();
+    assert_eq!((rig.tcp.lengths(), rig.counter("tcp_handshake_refused")), ((1, 1, 0), 1));
+}

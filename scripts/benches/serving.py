@@ -71,6 +71,8 @@ class Serving:
             space.run("ethtool", "-K", device, *words)
         space.ip(f"link set {device} up")
         space.ip(f"addr add {address}/24 dev {device}")
+        # Linux's own default, whatever this machine was given: BBR, say, would pace what needs no pacing.
+        space.ip(f"route replace 198.18.0.0/24 dev {device} src {address} congctl cubic")
 
     def wrk(self, path, seconds):
         """Requests a second, and CPU seconds a request: the server's, wrk's and the kernel's for both."""

@@ -9,7 +9,8 @@ use site::Site;
 use site_pack::Stamp;
 use std::process::ExitCode;
 use std::{env, fs};
-use tap::Tap;
+use tap::Port;
+use tap::signals::Signals;
 
 /// The site that the build packed.
 static EMBEDDED: &[u8] = include_bytes!(env!("HALFPAGE_SITE_TAR"));
@@ -39,9 +40,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), String> {
     let site = open(arguments.site.as_ref())?;
     log::info!("site: {} pages", site.pages());
-    let tap = Tap::open(&arguments.tap, arguments.offload)
+    let (signals, told) = Signals::heed().map_err(|error| error.to_string())?;
+    let port = Port::open(&arguments.tap, arguments.offload, told)
         .map_err(|error| format!("tap {}: {error}", arguments.tap))?;
-    serve::run(tap, site, arguments).map_err(|error| error.to_string())
+    serve::run(port, &signals, site, arguments).map_err(|error| error.to_string())
 }
 
 /// The site of a folder, of a tar, or the embedded one. It stays for good.

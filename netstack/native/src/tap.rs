@@ -10,13 +10,9 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// The bytes of a `virtio_net_hdr` (virtio 1.2, section 5.1.6, without `num_buffers`).
-const HEADER: usize = 10;
+pub(crate) const HEADER: usize = 10;
 /// The longest frame either way: an IP packet of 65,535 bytes behind its Ethernet header.
-const FRAME: usize = 65_535 + 14;
-
-/// Frames that are sent before those that came have their turn: each calls for an acknowledgment, or half of one, and a tap
-/// keeps 1,000 packets, then drops what is sent to it.
-const BURST: usize = 256;
+pub(crate) const FRAME: usize = 65_535 + 14;
 /// The most runs of payload in a frame.
 const RUNS: usize = 62;
 
@@ -26,22 +22,33 @@ const GSO_NONE: u8 = 0;
 const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 
-/// An open tap.
+/// An open tap. Each frame costs a system call.
 pub struct Tap {
     file: File,
     capabilities: Capabilities,
-    /// A frame did not fit: wait until the tap can be written to.
-    blocked: bool,
-    /// Frames that may still be sent in this turn.
-    burst: usize,
 }
 
 /// Room for one frame with its header.
-pub struct Buffer(Box<[u8]>);
+pub struct Buffer {
+    bytes: Box<[u8]>,
+    length: usize,
+}
 
 impl Default for Buffer {
     fn default() -> Self {
-        Self(vec![0; HEADER + FRAME].into())
+        Self { bytes: vec![0; HEADER + FRAME].into(), length: 0 }
+    }
+}
+
+impl Buffer {
+    /// The frame that was read, and what is known of its checksum.
+    pub fn frame(&self) -> (&[u8], ReceiveChecksum) {
+        parse(self.bytes.get(..self.length).unwrap_or_default())
+    }
+
+    /// Room for a frame of this length with its header.
+    pub(crate) fn room(&mut self, frame: usize) -> &mut [u8] {
+        self.bytes.get_mut(..frame.saturating_add(HEADER)).unwrap_or_default()
     }
 }
 
@@ -65,33 +72,44 @@ impl Tap {
         let mtu = mtu.and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(1500);
         let gso_v4 = offload.then_some(65_535);
         let capabilities = Capabilities { mtu, checksum: offload, gso_v4 };
-        Ok(Self { file, capabilities, blocked: false, burst: BURST })
+        Ok(Self { file, capabilities })
     }
 
-    /// Frames that came are about to be taken: after that there is room for [`BURST`] more.
-    pub fn turn(&mut self) {
-        self.burst = BURST;
-    }
-
-    /// The next frame, or `None` where none waits.
-    pub fn receive<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<(&'a [u8], ReceiveChecksum)>> {
-        let length = match (&self.file).read(&mut buffer.0) {
-            Ok(length) => length,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(None);
+    /// Reads the next frame; `false` where none waits.
+    pub fn read(&self, buffer: &mut Buffer) -> io::Result<bool> {
+        match (&self.file).read(&mut buffer.bytes) {
+            Ok(length) => {
+                buffer.length = length;
+                Ok(true)
             }
-            Err(error) => return Err(error),
-        };
-        let read = buffer.0.get(..length).unwrap_or_default();
-        let Some(([flags, ..], frame)) = read.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let trusted = flags & (NEEDS_CSUM | DATA_VALID) != 0;
-        Ok(Some((frame, if trusted { ReceiveChecksum::Trusted } else { ReceiveChecksum::Unverified })))
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// What to wait for: frames, and room where one was missing.
+    /// Writes a frame that stands, with its header, in these runs.
+    pub(crate) fn write(&mut self, runs: &[IoSlice<'_>]) -> Result<(), TransmitError> {
+        let length = runs.iter().fold(0_usize, |sum, run| sum.saturating_add(run.len()));
+        match self.file.write_vectored(runs) {
+            Ok(written) if written == length => Ok(()),
+            Ok(_) => Err(TransmitError::Length),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => TransmitError::Full,
+                ErrorKind::InvalidInput => TransmitError::Length,
+                // EIO: the host's side is down.
+                _ => TransmitError::Down,
+            }),
+        }
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What to wait for: frames.
     pub fn poll_fd(&self) -> PollFd<'_> {
-        let room = if self.blocked { PollFlags::OUT } else { PollFlags::empty() };
-        PollFd::new(&self.file, PollFlags::IN | room)
+        PollFd::new(&self.file, PollFlags::IN)
     }
 }
 
@@ -105,48 +123,36 @@ impl Device for Tap {
     }
 
     fn transmit(&mut self, frame: &Frame<'_>) -> Result<(), TransmitError> {
-        let Some(burst) = self.burst.checked_sub(1) else {
-            self.blocked = true;
-            return Err(TransmitError::Full);
-        };
-        let header = header(frame);
+        let header = header(frame.header.len(), frame.offload);
         let mut runs = [IoSlice::new(&[]); RUNS + 2];
         let payload = frame.payload.iter().map(Slice::bytes);
-        let bytes = [&header[..], frame.header].into_iter().chain(payload);
-        let mut length = 0_usize;
-        for (run, bytes) in runs.iter_mut().zip(bytes) {
+        for (run, bytes) in runs.iter_mut().zip([&header[..], frame.header].into_iter().chain(payload)) {
             *run = IoSlice::new(bytes);
-            length = length.saturating_add(bytes.len());
         }
         let runs = runs.get(..frame.payload.len().saturating_add(2)).ok_or(TransmitError::Length)?;
-        (self.blocked, self.burst) = (false, burst);
-        match self.file.write_vectored(runs) {
-            Ok(written) if written == length => Ok(()),
-            Ok(_) => Err(TransmitError::Length),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => {
-                    self.blocked = true;
-                    Err(TransmitError::Full)
-                }
-                ErrorKind::InvalidInput => Err(TransmitError::Length),
-                // EIO: the host's side is down.
-                _ => Err(TransmitError::Down),
-            },
-        }
+        self.write(runs)
     }
 }
 
-/// The `virtio_net_hdr` of a frame, in the machine's byte order.
-fn header(frame: &Frame<'_>) -> [u8; HEADER] {
-    let Offload { checksum, gso } = frame.offload;
+/// A frame as it was read, without its header; nothing where it is shorter than that.
+pub(crate) fn parse(read: &[u8]) -> (&[u8], ReceiveChecksum) {
+    let Some(([flags, ..], frame)) = read.split_first_chunk::<HEADER>() else {
+        return (&[], ReceiveChecksum::Unverified);
+    };
+    let trusted = flags & (NEEDS_CSUM | DATA_VALID) != 0;
+    (frame, if trusted { ReceiveChecksum::Trusted } else { ReceiveChecksum::Unverified })
+}
+
+/// The `virtio_net_hdr` of a frame with so many bytes of headers, in the machine's byte order.
+pub(crate) fn header(headers: usize, offload: Offload) -> [u8; HEADER] {
+    let Offload { checksum, gso } = offload;
     let flags = if checksum.is_some() { NEEDS_CSUM } else { 0 };
     let kind = match gso.map(|gso| gso.kind) {
         None => GSO_NONE,
         Some(GsoKind::TcpV4) => GSO_TCPV4,
         Some(GsoKind::TcpV6) => GSO_TCPV6,
     };
-    let length = u16::try_from(frame.header.len()).unwrap_or_default();
-    let [l0, l1] = length.to_ne_bytes();
+    let [l0, l1] = u16::try_from(headers).unwrap_or_default().to_ne_bytes();
     let [g0, g1] = gso.map_or(0, |gso| gso.size).to_ne_bytes();
     let [s0, s1] = checksum.map_or(0, |checksum| checksum.start).to_ne_bytes();
     let [o0, o1] = checksum.map_or(0, |checksum| checksum.offset).to_ne_bytes();
@@ -171,27 +177,10 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let header = |offload| super::header(&Frame { header: &[0; 66], payload: &[], offload });
-        assert_eq!(header(Offload::default()), [0, 0, 66, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(header(66, Offload::default()), [0, 0, 66, 0, 0, 0, 0, 0, 0, 0]);
         let checksum = Some(PartialChecksum { start: 34, offset: 16 });
-        assert_eq!(header(Offload { checksum, gso: None }), [1, 0, 66, 0, 0, 0, 34, 0, 16, 0]);
+        assert_eq!(header(66, Offload { checksum, gso: None }), [1, 0, 66, 0, 0, 0, 34, 0, 16, 0]);
         let gso = Some(Gso { size: 1448, kind: GsoKind::TcpV4 });
-        assert_eq!(header(Offload { checksum, gso }), [1, 1, 66, 0, 0xa8, 0x05, 34, 0, 16, 0]);
-    }
-
-    #[test]
-    fn a_burst_ends_so_that_what_came_has_its_turn() {
-        let file = OpenOptions::new().write(true).open("/dev/null").unwrap();
-        let capabilities = Capabilities { mtu: 1500, checksum: false, gso_v4: None };
-        let mut tap = Tap { file, capabilities, blocked: false, burst: BURST };
-        let frame = Frame { header: &[0; 60], payload: &[], offload: Offload::default() };
-        for _ in 0..2 {
-            for _ in 0..256 {
-                assert_eq!(tap.transmit(&frame), Ok(()));
-            }
-            assert_eq!(tap.transmit(&frame), Err(TransmitError::Full));
-            assert!(tap.blocked, "or nobody would wait for room");
-            tap.turn();
-        }
+        assert_eq!(header(66, Offload { checksum, gso }), [1, 1, 66, 0, 0xa8, 0x05, 34, 0, 16, 0]);
     }
 }

@@ -74,8 +74,10 @@ fn run([a, b]: &[String; 2], faults: &Faults) -> io::Result<()> {
 /// Takes what the tap has; `true` where there may be more.
 fn take(tap: &Tap, link: &mut Link, buffer: &mut Buffer, now: Instant) -> io::Result<bool> {
     for _ in 0..BATCH {
-        let Some((frame, _)) = tap.receive(buffer)? else { return Ok(false) };
-        link.offer(frame, now);
+        if !tap.read(buffer)? {
+            return Ok(false);
+        }
+        link.offer(buffer.frame().0, now);
     }
     Ok(true)
 }
@@ -83,8 +85,6 @@ fn take(tap: &Tap, link: &mut Link, buffer: &mut Buffer, now: Instant) -> io::Re
 /// Gives the tap what is due. A tap that is down or full loses it, as a wire would.
 fn give(link: &mut Link, tap: &mut Tap, now: Instant) {
     while let Some(frame) = link.take(now) {
-        // What the tap has to say meanwhile waits in a queue that whoever started this has made long enough.
-        tap.turn();
         let _ = tap.transmit(&Frame { header: &frame, payload: &[], offload: Offload::default() });
     }
 }

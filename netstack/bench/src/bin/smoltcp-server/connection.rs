@@ -13,7 +13,7 @@ const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 pub struct Responses(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Responses {
-    /// One for each file that lies in a folder.
+    /// One for each file that lies in a folder, with the fields that our own server sends.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let mut responses = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -22,8 +22,8 @@ impl Responses {
                 let body = fs::read(entry.path())?;
                 let path = format!("/{}", entry.file_name().to_string_lossy());
                 let mut response = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\
-                     Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nETag: \"{:016x}\"\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nServer: smoltcp\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+                     Content-Type: application/octet-stream\r\nContent-Length: {}\r\nETag: \"{:032x}\"\r\n\r\n",
                     body.len(),
                     body.len(),
                 )

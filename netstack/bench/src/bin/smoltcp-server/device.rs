@@ -1,12 +1,11 @@
 //! A tap as smoltcp's device, offloads included.
 
-use netstack::Device as _;
-use netstack::device::{Frame, Gso, GsoKind, Offload, PartialChecksum, Slice};
-use rustix::event::PollFd;
+use netstack::device::{Gso, GsoKind, Offload, PartialChecksum};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, PacketMeta, RxToken, TxToken};
 use smoltcp::time::Instant;
+use std::io;
 use std::num::NonZeroUsize;
-use tap::{Buffer, Tap};
+use tap::{Port, Received as Arrived};
 
 /// The longest frame: an IP packet of 65,535 bytes behind its Ethernet header.
 const FRAME: usize = 65_535 + 14;
@@ -17,25 +16,27 @@ const TCP: usize = 14 + 20;
 const PROTOCOL: usize = 14 + 9;
 const ADDRESSES: core::ops::Range<usize> = 14 + 12..14 + 20;
 
-/// The tap, with room for a frame each way.
+/// The tap, and the frame that is being looked at.
 pub struct TapDevice {
-    tap: Tap,
+    port: Port,
     offload: bool,
-    received: Buffer,
-    sent: Box<[u8]>,
+    arrived: Option<Arrived>,
     /// Frames that smoltcp may still start by itself before it takes what came.
     burst: usize,
 }
 
 impl TapDevice {
     /// `offload` as the tap was opened.
-    pub fn new(tap: Tap, offload: bool) -> Self {
-        Self { tap, offload, received: Buffer::default(), sent: vec![0; FRAME].into(), burst: BURST }
+    pub fn new(port: Port, offload: bool) -> Self {
+        Self { port, offload, arrived: None, burst: BURST }
     }
 
-    /// What to wait for.
-    pub fn poll_fd(&self) -> PollFd<'_> {
-        self.tap.poll_fd()
+    /// Sends what is queued, and waits for a frame, for a signal, or until a time. `true` where a signal came.
+    pub fn wait(&mut self, now: Instant, until: Option<Instant>) -> io::Result<bool> {
+        let instant = |at: Instant| {
+            netstack::Instant::from_micros(u64::try_from(at.total_micros()).unwrap_or_default())
+        };
+        self.port.wait(instant(now), until.map(instant))
     }
 }
 
@@ -45,15 +46,18 @@ impl Device for TapDevice {
 
     fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Sent<'_>)> {
         self.burst = BURST;
-        let (frame, _) = self.tap.receive(&mut self.received).ok()??;
-        let Self { tap, offload, sent, .. } = self;
-        Some((Received(frame), Sent { tap, offload: *offload, room: sent, meta: PacketMeta::default() }))
+        if let Some(arrived) = self.arrived.take() {
+            self.port.release(arrived);
+        }
+        let Self { port, offload, arrived, .. } = self;
+        let frame = arrived.insert(port.receive().ok()??).frame().0;
+        Some((Received(frame), Sent { port, offload: *offload, meta: PacketMeta::default() }))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Sent<'_>> {
         self.burst = self.burst.checked_sub(1)?;
-        let Self { tap, offload, sent, .. } = self;
-        Some(Sent { tap, offload: *offload, room: sent, meta: PacketMeta::default() })
+        let Self { port, offload, .. } = self;
+        Some(Sent { port, offload: *offload, meta: PacketMeta::default() })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -79,33 +83,33 @@ impl RxToken for Received<'_> {
 
 /// Room for a frame to go.
 pub struct Sent<'a> {
-    tap: &'a mut Tap,
+    port: &'a mut Port,
     offload: bool,
-    room: &'a mut [u8],
     meta: PacketMeta,
 }
 
 impl TxToken for Sent<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let (frame, _) = self.room.split_at_mut_checked(length).unwrap_or_default();
-        let result = f(frame);
-        let mut offload = Offload::default();
-        let mut header = length;
-        if self.offload && frame.get(PROTOCOL) == Some(&6) && frame.get(12..14) == Some(&[8, 0]) {
+        let Self { port, offload: finished, meta } = self;
+        let (mut f, mut result) = (Some(f), None);
+        // Where there is no room the frame is lost, as with smoltcp's own device.
+        port.send_with(length, |frame| {
+            result = f.take().map(|f| f(frame));
+            let mut offload = Offload::default();
+            if !finished || frame.get(PROTOCOL) != Some(&6) || frame.get(12..14) != Some(&[8, 0]) {
+                return (offload, length);
+            }
             offload.checksum = Some(PartialChecksum { start: 34, offset: 16 });
-            offload.gso = self
-                .meta
-                .segmentation_offload_size
-                .map(|size| Gso { size: size.get(), kind: GsoKind::TcpV4 });
-            header = header_length(frame);
+            let size = meta.segmentation_offload_size;
+            offload.gso = size.map(|size| Gso { size: size.get(), kind: GsoKind::TcpV4 });
             finish(frame);
-        }
-        let (header, payload) = frame.split_at_checked(header).unwrap_or((frame, &[]));
-        let payload = [Slice::Borrowed(payload)];
-        self.tap.turn();
-        // A full tap loses the frame, as smoltcp's own device does.
-        let _ = self.tap.transmit(&Frame { header, payload: &payload, offload });
-        result
+            (offload, header_length(frame))
+        });
+        result.unwrap_or_else(|| {
+            let f = f.take();
+            #[expect(clippy::expect_used, reason = "it is taken only where there is a result")]
+            f.expect("not called")(&mut vec![0; length])
+        })
     }
 
     fn set_meta(&mut self, meta: PacketMeta) {

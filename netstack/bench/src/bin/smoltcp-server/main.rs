@@ -8,18 +8,15 @@ mod device;
 
 use connection::{Connection, Responses};
 use device::TapDevice;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr};
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::{env, io};
-use tap::{Tap, signals};
+use tap::{Port, signals};
 
 const USAGE: &str = "usage: smoltcp-server --tap NAME --ip ADDRESS/LENGTH --site DIR --connections N [--buffer BYTES] [--no-offload]";
 /// More sockets than connections: some of them are still closing.
@@ -60,9 +57,10 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
     let ip = ip.ok_or("--ip is missing")?;
     let site = site.ok_or("--site is missing")?;
     let responses = Responses::read(site.as_ref()).map_err(|error| format!("{site}: {error}"))?;
-    let tap = Tap::open(&name, offload).map_err(|error| format!("tap {name}: {error}"))?;
+    let signals = signals::end().map_err(|error| error.to_string())?;
+    let port = Port::open(&name, offload, signals).map_err(|error| format!("tap {name}: {error}"))?;
     let sockets = connections.saturating_add(SPARE);
-    serve(TapDevice::new(tap, offload), ip, &responses, sockets, buffer).map_err(|error| error.to_string())
+    serve(TapDevice::new(port, offload), ip, &responses, sockets, buffer).map_err(|error| error.to_string())
 }
 
 /// Says which socket has something to do.
@@ -94,7 +92,6 @@ fn serve(
     sockets: usize,
     buffer: usize,
 ) -> io::Result<()> {
-    let signals = signals::end()?;
     let mut config = Config::new(EthernetAddress([2, 0, 0, 0, 0, 1]).into());
     config.random_seed = 1;
     let mut interface = Interface::new(config, &mut device, Instant::now());
@@ -126,29 +123,12 @@ fn serve(
             }
         }
         if idle {
-            let wait = interface.poll_delay(Instant::now(), &set);
-            if wait_for(&device, &signals, wait.map(|wait| wait.total_micros()))? {
+            let now = Instant::now();
+            let until = interface.poll_at(now, &set);
+            if device.wait(now, until)? {
                 return Ok(());
             }
         }
         interface.poll(Instant::now(), &mut device, &mut set);
     }
-}
-
-/// Waits for a frame, for a signal, or for so many microseconds. `true` where a signal came.
-fn wait_for(device: &TapDevice, signals: &UnixStream, micros: Option<u64>) -> io::Result<bool> {
-    if micros == Some(0) {
-        return Ok(false);
-    }
-    let wait = micros.map(|micros| Timespec {
-        tv_sec: i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX),
-        tv_nsec: i64::try_from(micros % 1_000_000).unwrap_or(0).saturating_mul(1_000),
-    });
-    let mut ready = [device.poll_fd(), PollFd::new(signals, PollFlags::IN)];
-    match poll(&mut ready, wait.as_ref()) {
-        Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let [_, signals] = &ready;
-    Ok(!signals.revents().is_empty())
 }

@@ -10,6 +10,7 @@
 
 pub mod choices;
 pub mod corpus;
+pub mod depth;
 pub mod lent;
 pub mod mutation;
 pub mod targets;
@@ -21,33 +22,35 @@ pub struct Target {
     pub name: &'static str,
     /// Longer inputs are of no use.
     pub longest: usize,
+    /// It reads a format with words and sums to be guessed, so an engine should look at what is compared. That is slow.
+    pub compares: bool,
     /// The function.
     pub run: fn(&[u8]),
 }
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
-    Target { name: "arp", longest: 64, run: targets::link::arp },
-    Target { name: "checksum", longest: 512, run: targets::checksum::checksum },
-    Target { name: "cmdline", longest: 256, run: targets::cmdline::cmdline },
-    Target { name: "conversation", longest: 512, run: targets::conversation::conversation },
-    Target { name: "dhcpv4", longest: 768, run: targets::dhcpv4::message },
-    Target { name: "ethernet", longest: 64, run: targets::link::ethernet },
-    Target { name: "http_connection", longest: 4_096, run: targets::http::connection },
-    Target { name: "http_request", longest: 1_024, run: targets::http::request },
-    Target { name: "icmpv4", longest: 256, run: targets::ip::icmpv4 },
-    Target { name: "ipv4", longest: 256, run: targets::ip::ipv4 },
-    Target { name: "netfront", longest: 1_024, run: targets::netfront::netfront },
-    Target { name: "netif", longest: 64, run: targets::netif::netif },
-    Target { name: "pvclock", longest: 256, run: targets::pvclock::pvclock },
-    Target { name: "ring", longest: 256, run: targets::ring::ring },
-    Target { name: "stack", longest: 1_024, run: targets::stack::stack },
-    Target { name: "tar", longest: 8_192, run: targets::tar::tar },
-    Target { name: "tcp", longest: 256, run: targets::tcp::segment },
-    Target { name: "udp", longest: 256, run: targets::ip::udp },
-    Target { name: "xenstore_client", longest: 512, run: targets::xenstore::client },
-    Target { name: "xenstore_session", longest: 512, run: targets::xenstore::session },
-    Target { name: "xenstore_wire", longest: 64, run: targets::xenstore::wire },
+    Target { name: "arp", longest: 64, compares: true, run: targets::link::arp },
+    Target { name: "checksum", longest: 512, compares: false, run: targets::checksum::checksum },
+    Target { name: "cmdline", longest: 256, compares: true, run: targets::cmdline::cmdline },
+    Target { name: "conversation", longest: 320, compares: false, run: targets::conversation::conversation },
+    Target { name: "dhcpv4", longest: 768, compares: true, run: targets::dhcpv4::message },
+    Target { name: "ethernet", longest: 64, compares: true, run: targets::link::ethernet },
+    Target { name: "http_connection", longest: 4_096, compares: true, run: targets::http::connection },
+    Target { name: "http_request", longest: 1_024, compares: true, run: targets::http::request },
+    Target { name: "icmpv4", longest: 256, compares: true, run: targets::ip::icmpv4 },
+    Target { name: "ipv4", longest: 256, compares: true, run: targets::ip::ipv4 },
+    Target { name: "netfront", longest: 1_024, compares: false, run: targets::netfront::netfront },
+    Target { name: "netif", longest: 64, compares: true, run: targets::netif::netif },
+    Target { name: "pvclock", longest: 256, compares: false, run: targets::pvclock::pvclock },
+    Target { name: "ring", longest: 256, compares: false, run: targets::ring::ring },
+    Target { name: "stack", longest: 1_024, compares: false, run: targets::stack::stack },
+    Target { name: "tar", longest: 8_192, compares: true, run: targets::tar::tar },
+    Target { name: "tcp", longest: 256, compares: true, run: targets::tcp::segment },
+    Target { name: "udp", longest: 256, compares: true, run: targets::ip::udp },
+    Target { name: "xenstore_client", longest: 512, compares: true, run: targets::xenstore::client },
+    Target { name: "xenstore_session", longest: 512, compares: true, run: targets::xenstore::session },
+    Target { name: "xenstore_wire", longest: 64, compares: true, run: targets::xenstore::wire },
 ];
 
 /// The target of this name.

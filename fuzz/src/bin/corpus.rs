@@ -1,4 +1,4 @@
-//! `corpus list`: each target and the length of its longest input. `corpus unpack NAME FOLDER`, `corpus pack NAME FOLDER`:
+//! `corpus list`: each target, the length of its longest input, and whether what it compares is of interest. `corpus unpack NAME FOLDER`, `corpus pack NAME FOLDER`:
 //! between `corpora/NAME` and a file for each input.
 
 use halfpage_fuzz::{TARGETS, corpus};
@@ -10,7 +10,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["list"] => {
-            TARGETS.iter().for_each(|target| println!("{} {}", target.name, target.longest));
+            TARGETS
+                .iter()
+                .for_each(|target| println!("{} {} {}", target.name, target.longest, target.compares));
             Ok(())
         }
         ["unpack", name, folder] => corpus::unpack(name, Path::new(folder)),

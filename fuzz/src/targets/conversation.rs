@@ -1,7 +1,8 @@
 //! Whole conversations: TCP with a service that sends and receives patterned data, and peers that do what the input says,
 //! by the rules or against them, while the device fills up, goes down, and the path changes.
 //!
-//! After each step it is checked that every table and budget is within its bounds and agrees with the others
+//! Nearly all begin with a whole handshake, its options as chosen. After each step it is checked that every table and budget
+//! is within its bounds and agrees with the others
 //! (`Tcp::audit`), that no deadline stays in the past, and that the work was bounded; at each segment and each call of the
 //! service ([`world`]), that no byte is wrong, out of order, beyond a window or from a connection that is over. In the end
 //! everybody falls silent, and nothing may be left.
@@ -11,14 +12,16 @@ mod ranges;
 mod world;
 
 use crate::choices::Choices;
+use crate::depth;
 use core::net::{IpAddr, Ipv4Addr};
 use netstack::egress::{Ecn, SendError, Unreachable};
-use netstack::tcp::audit::Census;
 use netstack::tcp::{Limits, Tcp};
 use netstack::wire::tcp::{Flags, Options, Timestamps};
 use netstack::{Duration, Instant};
 use peer::Segment;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem;
 use std::rc::Rc;
 use world::{Consume, Link, Server, World};
 
@@ -27,19 +30,80 @@ const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 /// Peers, each with a port of its own.
 const PEERS: usize = 4;
 /// Steps of one conversation.
-const STEPS: usize = 400;
+const STEPS: usize = 250;
 /// Packets that one call may send: the largest window in the smallest segments, for each connection, and some.
 const PACKETS: usize = 20_000;
 
+/// What a service answers with from the start, in bytes.
+const REPLIES: [usize; 8] = [0, 100, 1_000, 3_000, 0, 10_000, 1_460, 1];
+/// The steps, for whoever asks where a conversation went.
+const STEP_NAMES: [&str; 32] = [
+    "SYN",
+    "ACK",
+    "ACK",
+    "ECN echo",
+    "data",
+    "data",
+    "FIN",
+    "data again",
+    "bent",
+    "bent",
+    "SACK",
+    "old ACK",
+    "RST",
+    "window",
+    "noise",
+    "time",
+    "time",
+    "time",
+    "ICMP error",
+    "device full",
+    "device has room",
+    "path",
+    "service reads",
+    "service writes",
+    "service closes",
+    "service resets",
+    "deaf",
+    "stop",
+    "abandon",
+    "handshake",
+    "ACKs",
+    "data and FIN",
+];
+
 /// The target.
 pub fn conversation(input: &[u8]) {
-    converse(input);
+    let conversation = converse(input, false);
+    // A handshake, and something after it.
+    let world = conversation.world.borrow();
+    if world.accepted > 0 && world.received > 2 {
+        depth::reached();
+    }
 }
 
-/// Holds a conversation; gives the largest number of connections that there were in each state.
-pub fn converse(input: &[u8]) -> Census {
+/// Where a conversation went.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The state of a peer's connection, the step that it took there, and how often.
+    pub steps: BTreeMap<(&'static str, &'static str), u32>,
+    /// What TCP has counted.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+/// Holds a conversation and says where it went.
+pub fn watched(input: &[u8]) -> Seen {
+    let mut conversation = converse(input, true);
+    let mut seen = conversation.seen.take().unwrap_or_default();
+    seen.counters = conversation.tcp.counters().iter().collect();
+    seen
+}
+
+fn converse(input: &[u8], watch: bool) -> Conversation {
     let mut choices = Choices::new(input);
     let mut conversation = Conversation::new(&mut choices);
+    conversation.seen = watch.then(Seen::default);
+    conversation.open(&mut choices);
     for _ in 0..STEPS {
         if choices.is_empty() {
             break;
@@ -48,7 +112,7 @@ pub fn converse(input: &[u8]) -> Census {
         conversation.settle();
     }
     conversation.fall_silent();
-    conversation.seen
+    conversation
 }
 
 struct Conversation {
@@ -58,16 +122,16 @@ struct Conversation {
     world: Rc<RefCell<World>>,
     now: Instant,
     limits: Limits,
-    stopped: bool,
-    seen: Census,
-    counted: u64,
+    /// The last segment, as it was on the wire.
+    segment: Vec<u8>,
+    seen: Option<Seen>,
 }
 
 impl Conversation {
     fn new(choices: &mut Choices<'_>) -> Self {
         let size = choices.byte();
         let limits = Limits {
-            half_open: [1, 2, 4, 4][usize::from(size & 3)],
+            half_open: [0, 1, 2, 4][usize::from(size & 3)],
             connections: [1, 2, 3, 4][usize::from(size >> 2 & 3)],
             time_wait: [1, 2, 4, 4][usize::from(size >> 4 & 3)],
             receive: choices.of(&[65_535, 1_460, 4_096, 200_000]),
@@ -84,23 +148,48 @@ impl Conversation {
             world,
             now,
             limits,
-            stopped: false,
-            seen: Census::default(),
-            counted: 0,
+            segment: Vec::new(),
+            seen: None,
         }
+    }
+
+    /// Most conversations begin with a handshake, some of them with another one half done before it, so that the table is
+    /// full; and with a service that answers.
+    fn open(&mut self, choices: &mut Choices<'_>) {
+        let how = choices.byte();
+        if how & 0xf == 0xf {
+            return;
+        }
+        if how & 0x10 != 0 {
+            let syn = self.world.borrow_mut().peers[PEERS - 1].syn(choices);
+            self.deliver(PEERS - 1, syn);
+        }
+        self.shake(0, choices);
+        self.world.borrow_mut().peers[0].service.answer(REPLIES[usize::from(how >> 5)], 1);
+        self.settle();
+    }
+
+    /// A whole handshake.
+    fn shake(&mut self, number: usize, choices: &mut Choices<'_>) {
+        let syn = self.world.borrow_mut().peers[number].syn(choices);
+        self.deliver(number, syn);
+        let acknowledgment = self.world.borrow_mut().peers[number].acknowledgment();
+        self.deliver(number, acknowledgment);
     }
 
     /// One thing happens.
     fn step(&mut self, choices: &mut Choices<'_>) {
         let what = choices.byte();
         let number = usize::from(what >> 6) % PEERS;
+        self.note(number, STEP_NAMES[usize::from(what & 0x1f)]);
         let world = self.world.clone();
         let mut world = world.borrow_mut();
         let peer = &mut world.peers[number];
         let segment = match what & 0x1f {
             0 => peer.syn(choices),
             // By the rules.
-            1..=3 => peer.acknowledgment(),
+            1 | 2 => peer.acknowledgment(),
+            3 => peer.echo(choices),
             4 | 5 => {
                 let length = usize::from(choices.byte()) * 8 + 1;
                 peer.data(length)
@@ -162,8 +251,8 @@ impl Conversation {
                 return;
             }
             23 => {
-                peer.service.reply = usize::from(choices.byte()) * 80;
-                peer.service.chunks = choices.below(8) + 1;
+                let (reply, chunks) = (usize::from(choices.byte()), choices.below(8) + 1);
+                peer.service.answer(if reply < 0xc0 { reply * 8 } else { (reply - 0xc0) * 320 }, chunks);
                 return;
             }
             24 => {
@@ -188,7 +277,6 @@ impl Conversation {
             27 => {
                 drop(world);
                 if choices.byte() < 8 {
-                    self.stopped = true;
                     return self.call(|tcp, server, link, now| tcp.stop(now, server, link));
                 }
                 return self.tcp.reseed(&choices.array());
@@ -202,11 +290,8 @@ impl Conversation {
             }
             // A whole handshake, and a whole exchange: the way to deep states is short.
             29 => {
-                let syn = peer.syn(choices);
                 drop(world);
-                self.deliver(number, syn);
-                let acknowledgment = self.world.borrow_mut().peers[number].acknowledgment();
-                return self.deliver(number, acknowledgment);
+                return self.shake(number, choices);
             }
             30 => {
                 drop(world);
@@ -224,16 +309,32 @@ impl Conversation {
             }
         };
         drop(world);
-        self.deliver(number, segment);
+        // Routers mark what they please.
+        let ecn = if what & 0x20 == 0 { Ecn::NotCapable } else { Ecn::Congestion };
+        self.arrive(number, segment, ecn);
+    }
+
+    /// Takes note of a step, where anybody wants to know.
+    fn note(&mut self, number: usize, step: &'static str) {
+        let Some(seen) = &mut self.seen else { return };
+        let state = self.tcp.audit_state(self.world.borrow().peers[number].port);
+        *seen.steps.entry((state, step)).or_default() += 1;
     }
 
     /// A peer's segment comes.
     fn deliver(&mut self, number: usize, segment: Segment) {
-        let bytes = segment.bytes();
+        self.arrive(number, segment, Ecn::NotCapable);
+    }
+
+    /// A peer's segment comes, marked or not.
+    fn arrive(&mut self, number: usize, segment: Segment, ecn: Ecn) {
+        let mut bytes = mem::take(&mut self.segment);
+        segment.write(&mut bytes);
         self.world.borrow_mut().sends(number, &segment);
         self.call(|tcp, server, link, now| {
-            tcp.receive(LOCAL, REMOTE, Ecn::NotCapable, &bytes, now, server, link);
+            tcp.receive(LOCAL, REMOTE, ecn, &bytes, now, server, link);
         });
+        self.segment = bytes;
     }
 
     /// Time passes.
@@ -285,37 +386,15 @@ impl Conversation {
                 self.now
             );
         }
-        let census = match self.tcp.audit() {
-            Ok(census) => census,
-            Err(what) => panic!("{what}: {:?}", self.tcp),
-        };
+        if let Err(what) = self.tcp.audit() {
+            panic!("{what}: {:?}", self.tcp);
+        }
         let lengths = self.tcp.lengths();
         assert!(lengths.0 <= self.limits.half_open && lengths.1 <= self.limits.connections);
         assert!(lengths.2 <= self.limits.time_wait);
         let world = self.world.borrow();
         assert_eq!(lengths.1, world.accepted - world.closed, "the service knows of other connections");
-        let mut counted = 0;
-        for (name, value) in self.tcp.counters().iter() {
-            counted += value;
-            if name == "tcp_established" {
-                assert_eq!(value, world.accepted as u64);
-            }
-        }
-        assert!(counted >= self.counted, "a counter went back");
-        self.counted = counted;
-        let seen = &mut self.seen;
-        for (seen, now) in [
-            (&mut seen.syn_received, census.syn_received),
-            (&mut seen.established, census.established),
-            (&mut seen.fin_wait_1, census.fin_wait_1),
-            (&mut seen.fin_wait_2, census.fin_wait_2),
-            (&mut seen.close_wait, census.close_wait),
-            (&mut seen.closing, census.closing),
-            (&mut seen.last_ack, census.last_ack),
-            (&mut seen.time_wait, census.time_wait),
-        ] {
-            *seen = now.max(*seen);
-        }
+        assert_eq!(self.tcp.counters().tcp_established, world.accepted as u64);
     }
 
     /// The peers say no more, and the stack stops: in the end nothing is left, and nothing is due.

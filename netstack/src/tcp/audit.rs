@@ -1,6 +1,7 @@
 //! What always holds between the tables, for tests that look after each step.
 
 use super::Tcp;
+use super::demux::Tuple;
 use super::send::Timer;
 use super::states::State;
 use crate::service::Service;
@@ -20,6 +21,32 @@ pub struct Census {
 }
 
 impl<S: Service> Tcp<S> {
+    /// The state of the connection with this port of a peer, as RFC 9293 section 3.3.2 names it; the first one's, where
+    /// peers share a port.
+    pub fn audit_state(&self, remote_port: u16) -> &'static str {
+        let connection = (0..self.connections.end())
+            .filter_map(|at| self.connections.get(at))
+            .find(|entry| entry.tuple.remote_port == remote_port);
+        if let Some(entry) = connection {
+            return match entry.value.core.state {
+                State::Established => "ESTABLISHED",
+                State::CloseWait => "CLOSE-WAIT",
+                State::FinWait1 => "FIN-WAIT-1",
+                State::FinWait2 { .. } => "FIN-WAIT-2",
+                State::Closing => "CLOSING",
+                State::LastAck => "LAST-ACK",
+            };
+        }
+        let is = |tuple: &Tuple| tuple.remote_port == remote_port;
+        let half_open = (0..self.half_open.end()).filter_map(|at| self.half_open.get(at));
+        let time_wait = (0..self.time_wait.end()).filter_map(|at| self.time_wait.get(at));
+        match (half_open.map(|entry| &entry.tuple).any(is), time_wait.map(|entry| &entry.tuple).any(is)) {
+            (true, _) => "SYN-RECEIVED",
+            (false, true) => "TIME-WAIT",
+            (false, false) => "LISTEN",
+        }
+    }
+
     /// Counts, and looks at every connection; gives what does not hold.
     pub fn audit(&self) -> Result<Census, &'static str> {
         let (syn_received, connections, time_wait) = self.lengths();

@@ -564,8 +564,7 @@ impl<C> Connection<C> {
         if core.receive.fin != Some(core.receive.next) || !core.state.receives() {
             return Fate::Lives;
         }
-        core.receive.next = core.receive.next.plus(1);
-        core.receive.ack = Ack::Now;
+        core.receive.end();
         let fate = core.state.fin_received();
         if !core.receive.end_shown && !core.reset {
             core.receive.end_shown = true;

@@ -394,14 +394,17 @@ fn shrink<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, seg
 }
 
 /// RFC 9293 section 3.8.4: a segment with the number before SND.NXT, which the peer has to answer.
-pub(super) fn keepalive<E: Egress + ?Sized>(core: &Core, context: &mut Context<'_, E>) {
+pub(super) fn keepalive<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
     let segment = core.peer_segment(path_mss(context));
     let limit = context.shared.limits.receive;
     let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
     let options = current_options(core, context.now);
     let sequence = core.send.nxt.minus(1).get();
-    // Where the device is full, the next one is soon enough.
-    let _ = context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options);
+    match context.reply(Flags::ACK, sequence, announcement.ack.get(), announcement.field, &options) {
+        // The next one is soon enough.
+        Err(SendError::Full) => (),
+        Ok(()) | Err(SendError::Unreachable) => core.receive.announced(&announcement),
+    }
 }
 
 /// RFC 9293 section 3.8.6.1: "at least one octet of new data (if available), or retransmit"; its acknowledgment tells the

@@ -119,6 +119,13 @@ impl Receive {
         self.tidy(budget);
     }
 
+    /// The FIN takes its number. A shut window takes one too, and has moved on by it.
+    pub(super) fn end(&mut self) {
+        self.next = self.next.plus(1);
+        self.edge = self.edge.later(self.next);
+        self.ack = Ack::Now;
+    }
+
     /// Frees the buffer when nothing is in it.
     fn tidy(&mut self, budget: &mut Budget) {
         if self.assembly.as_ref().is_some_and(|assembly| assembly.is_empty()) {
@@ -244,6 +251,18 @@ mod tests {
         receive.consume(460, &mut budget);
         assert!(receive.window_opened(4_000, 1_460));
         assert_eq!(receive.announce(4_000, 1_460, 0).field, 1_460);
+    }
+
+    #[test]
+    fn a_shut_window_stays_shut_behind_a_fin() {
+        let mut budget = Budget::new(1 << 20);
+        let mut receive = Receive::new(NEXT, 4_000);
+        receive.append(&[1; 4_000], &mut budget).unwrap();
+        let shut = receive.announce(4_000, 1_460, 0);
+        receive.announced(&shut);
+        receive.end();
+        assert_eq!((receive.next, receive.window()), (SeqNum::new(5_001), 0));
+        assert_eq!(receive.announce(4_000, 1_460, 0).field, 0);
     }
 
     #[test]

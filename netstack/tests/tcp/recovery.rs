@@ -344,6 +344,25 @@ fn a_tail_that_a_probe_repaired_was_a_loss() {
     assert_eq!(flight(false), (10, 0));
 }
 
+/// RFC 9293 section 3.8.6: the window that it tells is told, and not taken back.
+#[test]
+fn a_keep_alive_tells_the_window_for_good() {
+    let mut rig = Rig::with_limits(Limits { receive: 4_000, ..Limits::default() });
+    rig.server.keepalive = true;
+    let mut peer = rig.open(5_000);
+    rig.ask(&mut peer, Request { start: 0, length: 1, body: 1_000, close: false });
+    peer.expected = peer.expected.wrapping_add(1);
+    rig.bare(peer.header(ACK), &[]);
+    assert_eq!(rig.one().header.window, 2_987);
+    // On a path of small segments the window opens in small steps.
+    rig.nic.mtu = 576;
+    rig.millis(7_201_000);
+    assert_eq!(rig.one().header.window, 4_000);
+    rig.nic.mtu = 1_500;
+    rig.millis(75_000);
+    assert_eq!(rig.one().header.window, 4_000);
+}
+
 /// RFC 6093: urgent bytes are bytes of the stream.
 #[test]
 fn urgent_bytes_are_taken_in_line() {

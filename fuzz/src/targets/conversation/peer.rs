@@ -5,10 +5,24 @@ use super::stamps;
 use super::world::Plan;
 use crate::choices::Choices;
 use netstack::wire::tcp::{Flags, Header, Options, Timestamps};
+use std::sync::LazyLock;
 
-/// What peers send at this offset of their streams.
-pub fn theirs(offset: u32) -> u8 {
-    (offset.wrapping_mul(0x9e37_79b1) >> 24) as u8
+/// What peers send: a pattern that repeats after a prime number of bytes, so that no segment size divides it.
+const PERIOD: u32 = 65_521;
+/// More than one segment, or one service, is ever given at once.
+const LONGEST: usize = 1 << 18;
+
+static THEIRS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let byte = |at: u32| ((at % PERIOD).wrapping_mul(0x9e37_79b1) >> 24) as u8;
+    (0..PERIOD + LONGEST as u32).map(byte).collect()
+});
+
+/// What peers send from this offset of their streams on, and what follows where offsets start again at 0.
+pub fn theirs(offset: u32, length: usize) -> (&'static [u8], &'static [u8]) {
+    let start = (offset % PERIOD) as usize;
+    let until_zero = usize::try_from(offset.wrapping_neg()).unwrap_or(usize::MAX);
+    let first = if offset > u32::MAX - LONGEST as u32 { length.min(until_zero) } else { length };
+    (&THEIRS[start..start + first], &THEIRS[..length - first])
 }
 
 /// A segment that a peer sends. Its data is what stands at its place in the stream, always.
@@ -28,12 +42,13 @@ impl Segment {
         self.header.sequence.wrapping_add(syn).wrapping_sub(self.start)
     }
 
-    /// As it is on the wire.
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.header.emit(&self.options).bytes().to_vec();
-        let offset = self.offset();
-        bytes.extend((0..self.length).map(|at| theirs(offset.wrapping_add(at as u32))));
-        bytes
+    /// Writes it as it is on the wire.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        bytes.extend_from_slice(self.header.emit(&self.options).bytes());
+        let (first, rest) = theirs(self.offset(), self.length);
+        bytes.extend_from_slice(first);
+        bytes.extend_from_slice(rest);
     }
 }
 
@@ -46,6 +61,11 @@ pub struct Offer {
     pub theirs: u32,
     /// How much its windows' fields are to be shifted.
     pub shift: u8,
+    /// It allows SACK, and has agreed to ECN.
+    pub sack: bool,
+    pub ecn: bool,
+    /// Its TSval.
+    pub stamp: Option<u32>,
 }
 
 /// A peer.
@@ -84,6 +104,10 @@ pub struct Peer {
     pub live: bool,
     pub lived: bool,
     pub stamps: Option<bool>,
+    /// It gave back a timestamp that it never got, and a cookie tells its options by that: nobody knows what was agreed on.
+    pub forged: bool,
+    /// The offset up to which we have sent.
+    pub reached: u32,
 }
 
 impl Peer {
@@ -97,7 +121,7 @@ impl Peer {
             largest_shift: 0,
             stamped: false,
             offers: Vec::new(),
-            offer: Offer { ours: 0, theirs: 0, shift: 0 },
+            offer: Offer { ours: 0, theirs: 0, shift: 0, sack: false, ecn: false, stamp: None },
             our_shift: 0,
             sent: Ranges::default(),
             fins: Vec::new(),
@@ -112,6 +136,8 @@ impl Peer {
             live: false,
             lived: false,
             stamps: None,
+            forged: false,
+            reached: 0,
         }
     }
 
@@ -121,7 +147,13 @@ impl Peer {
         (self.sent, self.got) = (Ranges::default(), Ranges::default());
         self.fins.clear();
         (self.next, self.fin, self.edge) = (0, None, 0);
+        self.again();
+    }
+
+    /// A SYN-ACK that has been answered is answered again, as cookies may be: what it sent may have been sent before.
+    pub fn again(&mut self) {
         (self.acknowledged, self.offered, self.stamps, self.lived) = (0, 0, None, false);
+        (self.forged, self.reached) = (false, 0);
     }
 
     fn header(&mut self, flags: Flags) -> Segment {
@@ -142,7 +174,7 @@ impl Peer {
     }
 
     pub fn syn(&mut self, choices: &mut Choices<'_>) -> Segment {
-        let with = choices.byte();
+        let (with, more) = (choices.byte(), choices.byte());
         let sequence = match with >> 5 {
             0 => self.offer.theirs.wrapping_add(0x1000_0000),
             1 => u32::MAX - 3,
@@ -155,14 +187,18 @@ impl Peer {
         self.shift = if with & 2 != 0 { choices.byte() & 15 } else { 0 };
         self.largest_shift = self.largest_shift.max(self.shift.min(14));
         let options = Options {
-            maximum_segment_size: (with & 4 != 0).then(|| choices.of(&[1_460, 536, 48, 0, 8_960, 90])),
+            maximum_segment_size: (with & 4 != 0)
+                .then(|| [1_460, 536, 1_460, 0, 8_960, 90, 1_220, 48][usize::from(more & 7)]),
             window_scale: (with & 2 != 0).then_some(self.shift),
             sack_permitted: with & 8 != 0,
             timestamps: self.stamped.then_some(Timestamps { value: self.clock, echo: 0 }),
             ..Options::default()
         };
         self.shift = self.shift.min(14);
-        let mut segment = self.header(Flags::SYN);
+        // RFC 3168 section 6.1.1: with both it asks for ECN.
+        let ecn = [Flags::ECE.with(Flags::CWR), Flags::default(), Flags::ECE, Flags::CWR];
+        let ecn = ecn[usize::from(if more & 0x40 == 0 { more >> 3 & 1 } else { more >> 3 & 3 })];
+        let mut segment = self.header(Flags::SYN.with(ecn));
         (segment.header.sequence, segment.header.acknowledgment) = (sequence, 0);
         (segment.start, segment.options) = (sequence.wrapping_add(1), options);
         segment.length = if with & 16 != 0 { 20 } else { 0 };
@@ -171,6 +207,11 @@ impl Peer {
 
     pub fn acknowledgment(&mut self) -> Segment {
         self.header(Flags::ACK)
+    }
+
+    /// With what it has to say of congestion.
+    pub fn echo(&mut self, choices: &mut Choices<'_>) -> Segment {
+        self.header(Flags::ACK.with(choices.of(&[Flags::ECE, Flags::CWR, Flags::ECE.with(Flags::CWR)])))
     }
 
     pub fn duplicate(&mut self) -> Segment {

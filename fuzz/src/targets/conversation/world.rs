@@ -16,6 +16,8 @@ use std::sync::LazyLock;
 const PERIOD: usize = 65_521;
 /// The longest chunk.
 const LONGEST: usize = 20_480;
+/// Segments of a conversation after which services send no more: what comes later is more of the same.
+const SEGMENTS: usize = 250;
 
 static OURS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..PERIOD + LONGEST).map(|at| (((at % PERIOD) as u32).wrapping_mul(0x85eb_ca77) >> 23) as u8).collect()
@@ -45,8 +47,8 @@ pub enum Consume {
 pub struct Plan {
     pub consume: Consume,
     /// Bytes to send at each call, in so many chunks.
-    pub reply: usize,
-    pub chunks: usize,
+    reply: usize,
+    chunks: usize,
     pub close: bool,
     pub close_at_end: bool,
     pub reset: bool,
@@ -56,6 +58,13 @@ pub struct Plan {
     sent: usize,
     closing: bool,
     ended: bool,
+}
+
+impl Plan {
+    /// At each call it is to send so many bytes, in so many chunks.
+    pub fn answer(&mut self, reply: usize, chunks: usize) {
+        (self.reply, self.chunks) = (reply, chunks);
+    }
 }
 
 /// The device.
@@ -86,8 +95,11 @@ pub struct World {
     receive: u32,
     /// Connections in TIME-WAIT before this call.
     resting: usize,
-    /// The acknowledgment of the segment that is being received, and the number behind its SYN.
-    arriving: (u32, u32),
+    /// The acknowledgment of the segment that is being received, its sequence number, and the timestamp that it gives back.
+    arriving: (u32, u32, Option<u32>),
+    /// Segments to us, and from us.
+    pub received: usize,
+    pub sent: usize,
 }
 
 impl World {
@@ -109,7 +121,9 @@ impl World {
             silent: false,
             receive,
             resting: 0,
-            arriving: (0, 0),
+            arriving: (0, 0, None),
+            received: 0,
+            sent: 0,
         }
     }
 
@@ -130,7 +144,9 @@ impl World {
                 segment.length
             );
         }
-        self.arriving = (header.acknowledgment, header.sequence);
+        self.received += 1;
+        let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
+        self.arriving = (header.acknowledgment, header.sequence, echo);
         if segment.start == peer.offer.theirs {
             let (offset, length) = (segment.offset(), segment.length as u32);
             peer.sent.add(offset, length);
@@ -153,7 +169,8 @@ impl World {
     }
 
     /// A segment of ours, payload apart.
-    fn sent(&mut self, segment: &Wire<'_>, payload: &[Slice<'_>], taken: bool) {
+    fn sent(&mut self, segment: &Wire<'_>, payload: &[Slice<'_>], ecn: Ecn, taken: bool) {
+        self.sent += 1;
         let header = &segment.header;
         let (flags, resting, receive) = (header.flags, self.resting, self.receive);
         let length: usize = payload.iter().map(|slice| slice.bytes().len()).sum();
@@ -165,6 +182,8 @@ impl World {
         if !(40_000..40_000 + self.peers.len() as u16).contains(&header.destination) {
             panic!("a segment to port {}", header.destination);
         }
+        // RFC 3168 section 6.1.4 to 6.1.6: of what we send, new data alone may be marked.
+        assert!(ecn == Ecn::NotCapable || (ecn == Ecn::Capable && length > 0), "{ecn:?}, {length} bytes");
         let peer = self.peer(header.destination);
         if flags.has(Flags::SYN) {
             assert!(flags.has(Flags::ACK) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) && length == 0);
@@ -173,11 +192,18 @@ impl World {
                 ours: header.sequence.wrapping_add(1),
                 theirs: header.acknowledgment,
                 shift: segment.options.window_scale.unwrap_or(0),
+                sack: segment.options.sack_permitted,
+                ecn: flags.has(Flags::ECE),
+                stamp: segment.options.timestamps.map(|timestamps| timestamps.value),
             };
+            assert!(!flags.has(Flags::CWR));
             peer.offers.retain(|known| (known.ours, known.theirs) != (offer.ours, offer.theirs));
             peer.offers.push(offer);
             if peer.lived || (peer.offer.ours, peer.offer.theirs) != (offer.ours, offer.theirs) {
                 peer.begin(offer);
+            } else {
+                // A SYN with the same number may ask for something else.
+                (peer.offer, peer.our_shift) = (offer, offer.shift);
             }
             if let Some(timestamps) = segment.options.timestamps {
                 peer.recent = timestamps.value;
@@ -214,15 +240,23 @@ impl World {
             assert!(peer.service.closing && end == peer.service.sent, "a FIN out of place");
         }
         assert!(
-            end + usize::from(fin) <= peer.edge as usize + 1,
+            peer.forged || end + usize::from(fin) <= peer.edge as usize + 1,
             "{end} is beyond the peer's window {}",
             peer.edge
+        );
+        let congestion = ecn == Ecn::Capable || flags.has(Flags::ECE) || flags.has(Flags::CWR);
+        assert!(!congestion || peer.offer.ecn || peer.forged, "{flags:?}, {ecn:?}: ECN was not agreed on");
+        assert!(!flags.has(Flags::CWR) || length > 0, "CWR without data");
+        assert!(ecn == Ecn::NotCapable || offset >= peer.reached, "what is sent again is marked");
+        assert!(
+            segment.options.sack.as_slice().is_empty() || peer.offer.sack || peer.forged,
+            "SACK was not agreed on"
         );
         // What we say of what we received.
         let acknowledged = header.acknowledgment.wrapping_sub(peer.offer.theirs);
         assert!(acknowledged <= peer.sent.reach(0), "{acknowledged} acknowledged, {:?} sent", peer.sent);
         let window = u32::from(header.window) << peer.our_shift;
-        assert!(window <= receive, "a window of {window}");
+        assert!(peer.forged || window <= receive, "a window of {window}");
         for (number, (left, right)) in segment.options.sack.as_slice().iter().enumerate() {
             let (left, right) = (left.wrapping_sub(peer.offer.theirs), right.wrapping_sub(peer.offer.theirs));
             // What came twice (RFC 2883): all that is known of it is that it is older than what is acknowledged.
@@ -235,12 +269,14 @@ impl World {
         }
         let stamped = segment.options.timestamps.is_some();
         assert_eq!(*peer.stamps.get_or_insert(stamped), stamped, "timestamps come and go");
+        assert!(peer.forged || stamped == peer.offer.stamp.is_some(), "timestamps were not agreed on");
         if !taken {
             return;
         }
         assert!(acknowledged >= peer.acknowledged, "an acknowledgment went back");
         let rounding = (1 << peer.our_shift) - 1;
-        assert!(acknowledged + window + rounding >= peer.offered, "the window was shrunk");
+        assert!(peer.forged || acknowledged + window + rounding >= peer.offered, "the window was shrunk");
+        peer.reached = peer.reached.max(end as u32);
         peer.acknowledged = acknowledged;
         peer.offered = peer.offered.max(acknowledged + window);
         if let Some(timestamps) = segment.options.timestamps {
@@ -261,14 +297,14 @@ pub struct Server(pub Rc<RefCell<World>>);
 
 impl Server {
     /// The service does what is planned for it.
-    fn act(plan: &mut Plan, silent: bool, stream: &mut dyn Stream) {
+    fn act(plan: &mut Plan, silent: bool, tired: bool, stream: &mut dyn Stream) {
         assert!(stream.unacknowledged() <= plan.sent);
         if silent {
             return;
         }
         for number in 0..plan.chunks {
             let length = plan.reply / plan.chunks;
-            if length == 0 || plan.sent > 1 << 24 {
+            if length == 0 || tired {
                 break;
             }
             let bytes = ours(plan.sent, length);
@@ -303,12 +339,12 @@ impl Server {
 
     fn call(&mut self, port: u16, stream: &mut dyn Stream) {
         let mut world = self.0.borrow_mut();
-        let silent = world.silent;
+        let (silent, tired) = (world.silent, world.sent > SEGMENTS);
         assert_eq!(stream.now(), world.now);
         world.calls += 1;
         let peer = world.peer(port);
         assert!(peer.live, "a call for a connection that is over");
-        Self::act(&mut peer.service, silent, stream);
+        Self::act(&mut peer.service, silent, tired, stream);
     }
 }
 
@@ -327,7 +363,7 @@ impl Service for Server {
                 eprintln!("{:>10} accepted {remote}", world.now.micros());
             }
             world.accepted += 1;
-            let (ack, sequence) = world.arriving;
+            let (ack, sequence, echo) = world.arriving;
             let peer = world.peer(remote.port());
             assert!(!peer.live, "accepted twice");
             peer.live = true;
@@ -335,14 +371,18 @@ impl Service for Server {
             (plan.taken, plan.sent, plan.closing, plan.ended) = (0, 0, false, false);
             // Which of the SYN-ACKs it answers; one that nobody saw is a cookie that was guessed.
             let offer = peer.offers.iter().rev().find(|offer| offer.ours == ack).copied();
-            let offer = offer.unwrap_or(Offer { ours: ack, theirs: sequence, shift: peer.our_shift });
+            let forged = offer.is_none_or(|offer| offer.stamp != echo);
+            let offer = offer.unwrap_or(Offer { ours: ack, theirs: sequence, ..peer.offer });
             if (offer.ours, offer.theirs) != (peer.offer.ours, peer.offer.theirs) {
                 let edge = peer.edge;
                 peer.begin(offer);
                 // The segment that completes it has been sent already; how, there is no telling any more.
                 (peer.edge, peer.fins) = (edge.max(0x4000_0000), Vec::new());
                 peer.sent.add(0, 0x10_0000);
+            } else if peer.lived {
+                peer.again();
             }
+            peer.forged = forged;
         }
         self.call(remote.port(), stream);
         remote.port()
@@ -355,9 +395,9 @@ impl Service for Server {
             let peer = world.peer(*port);
             let plan = &mut peer.service;
             assert!(bytes.len() <= receive, "{} bytes are shown", bytes.len());
-            for (at, byte) in (plan.taken..).zip(bytes) {
-                assert_eq!(*byte, theirs(at), "a wrong byte at {at}");
-            }
+            let (first, rest) = theirs(plan.taken, bytes.len());
+            let (shown, after) = bytes.split_at(first.len());
+            assert!(shown == first && after == rest, "wrong bytes from {} on", plan.taken);
             assert!(plan.taken as usize + bytes.len() <= peer.sent.reach(0) as usize);
             assert!(end || !plan.ended, "after the end comes the end");
             if end && !plan.ended {
@@ -428,7 +468,7 @@ impl Egress for Link {
         header: &mut [u8],
         payload: &[Slice<'_>],
         gso: Option<u16>,
-        _: Ecn,
+        ecn: Ecn,
     ) -> Result<(), SendError> {
         let mut world = self.0.borrow_mut();
         assert_eq!((local, remote), (super::LOCAL, super::REMOTE));
@@ -452,7 +492,7 @@ impl Egress for Link {
         }
         world.device.packets += 1;
         let taken = world.device.room > 0;
-        world.sent(&segment, payload, taken);
+        world.sent(&segment, payload, ecn, taken);
         if !taken {
             return Err(world.device.failure);
         }

@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "checksum", longest: 512, compares: false, run: targets::checksum::checksum },
     Target { name: "cmdline", longest: 256, compares: true, run: targets::cmdline::cmdline },
     Target { name: "conversation", longest: 320, compares: false, run: targets::conversation::conversation },
+    Target { name: "dhcp_client", longest: 512, compares: false, run: targets::dhcp_client::client },
     Target { name: "dhcpv4", longest: 768, compares: true, run: targets::dhcpv4::message },
     Target { name: "ethernet", longest: 64, compares: true, run: targets::link::ethernet },
     Target { name: "http_connection", longest: 4_096, compares: true, run: targets::http::connection },

@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod cmdline;
 pub mod conversation;
+pub mod dhcp_client;
 pub mod dhcpv4;
 pub mod http;
 pub mod ip;

@@ -263,6 +263,7 @@ impl Conversation {
                 match choices.byte() % 4 {
                     0 => peer.service.reset = true,
                     1 => peer.service.close_at_end = !peer.service.close_at_end,
+                    2 => peer.service.patient = !peer.service.patient,
                     _ => {
                         let span = Duration::from_millis(u64::from(choices.byte()) * 50);
                         peer.service.deadline = Some(span);
@@ -364,8 +365,8 @@ impl Conversation {
 
     /// One call of the stack.
     fn call(&mut self, call: impl FnOnce(&mut Tcp<Server>, &mut Server, &mut Link, Instant)) {
-        let resting = self.tcp.lengths().2;
-        self.world.borrow_mut().begin(resting);
+        let (half_open, _, resting) = self.tcp.lengths();
+        self.world.borrow_mut().begin(half_open + resting);
         call(&mut self.tcp, &mut self.server, &mut self.link, self.now);
         let world = self.world.borrow();
         assert!(world.device.packets <= PACKETS, "{} packets at once", world.device.packets);

@@ -8,9 +8,9 @@ use netstack::wire::{ethernet, ipv4, udp};
 use netstack::{Device, Duration, Instant, Service, Stack, Stream};
 use std::net::{Ipv4Addr, SocketAddr};
 
-const OURS: ethernet::Address = ethernet::Address([2, 0, 0, 0, 0, 1]);
-const THEIRS: ethernet::Address = ethernet::Address([2, 0, 0, 0, 0, 2]);
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(super) const OURS: ethernet::Address = ethernet::Address([2, 0, 0, 0, 0, 1]);
+pub(super) const THEIRS: ethernet::Address = ethernet::Address([2, 0, 0, 0, 0, 2]);
+pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 struct Nic {
     room: usize,
@@ -44,7 +44,7 @@ impl Device for Nic {
     }
 }
 
-struct Echo;
+pub(super) struct Echo;
 
 impl Service for Echo {
     type Connection = ();
@@ -134,7 +134,7 @@ fn frame(choices: &mut Choices<'_>, nic: &Nic) -> Vec<u8> {
     [&header[..], &payload].concat()
 }
 
-fn packet(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, data: &[u8]) -> Vec<u8> {
+pub(super) fn packet(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, data: &[u8]) -> Vec<u8> {
     let repr = ipv4::Repr {
         source,
         destination,

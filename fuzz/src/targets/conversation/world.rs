@@ -53,6 +53,8 @@ pub struct Plan {
     pub close_at_end: bool,
     pub reset: bool,
     pub deadline: Option<Duration>,
+    /// It asks for no keep-alives.
+    pub patient: bool,
     /// Bytes taken, bytes sent.
     taken: u32,
     sent: usize,
@@ -93,8 +95,8 @@ pub struct World {
     /// The peers say no more, and the service only closes.
     pub silent: bool,
     receive: u32,
-    /// Connections in TIME-WAIT before this call.
-    resting: usize,
+    /// Connections in SYN-RECEIVED and TIME-WAIT before this call: they acknowledge, and no service knows of them.
+    unseen: usize,
     /// The acknowledgment of the segment that is being received, its sequence number, and the timestamp that it gives back.
     arriving: (u32, u32, Option<u32>),
     /// Segments to us, and from us.
@@ -120,7 +122,7 @@ impl World {
             calls: 0,
             silent: false,
             receive,
-            resting: 0,
+            unseen: 0,
             arriving: (0, 0, None),
             received: 0,
             sent: 0,
@@ -128,8 +130,8 @@ impl World {
     }
 
     /// The stack is called.
-    pub fn begin(&mut self, resting: usize) {
-        (self.resting, self.calls, self.device.packets) = (resting, 0, 0);
+    pub fn begin(&mut self, unseen: usize) {
+        (self.unseen, self.calls, self.device.packets) = (unseen, 0, 0);
     }
 
     /// A peer sends a segment.
@@ -172,7 +174,7 @@ impl World {
     fn sent(&mut self, segment: &Wire<'_>, payload: &[Slice<'_>], ecn: Ecn, taken: bool) {
         self.sent += 1;
         let header = &segment.header;
-        let (flags, resting, receive) = (header.flags, self.resting, self.receive);
+        let (flags, unseen, receive) = (header.flags, self.unseen, self.receive);
         let length: usize = payload.iter().map(|slice| slice.bytes().len()).sum();
         if *TRACE {
             eprintln!("{:>10} > {header:?} {:?} length {length} {taken}", self.now.micros(), segment.options);
@@ -217,7 +219,7 @@ impl World {
         assert!(flags.has(Flags::ACK), "{flags:?}");
         if !peer.live {
             assert!(length == 0 && !flags.has(Flags::FIN), "data of a connection that is over");
-            assert!(resting > 0, "a word of a connection that is over");
+            assert!(unseen > 0, "a word of a connection that is over");
             return;
         }
         // What we send.
@@ -325,6 +327,7 @@ impl Server {
                 }
             }
         }
+        stream.set_keepalive(!plan.patient);
         if let Some(span) = plan.deadline.take() {
             stream.set_deadline(Some(stream.now() + span));
         }

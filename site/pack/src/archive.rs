@@ -28,6 +28,13 @@ impl Stamp {
     }
 }
 
+/// Bytes of a header, and what member's sizes are rounded up to.
+const BLOCK: usize = 512;
+/// Bytes of a page.
+const PAGE: usize = 4096;
+/// A body of up to so many bytes is copied into the frame, wherever it lies.
+const COPIED: usize = 2048;
+
 /// A tar in the making.
 pub struct Archive {
     builder: Builder<Vec<u8>>,
@@ -80,8 +87,30 @@ impl Archive {
             records.push(("path", name.as_bytes()));
         }
         header.set_cksum();
+        let padding = self.padding(&records, body.len());
+        if !padding.is_empty() {
+            records.push(("comment", &padding));
+        }
         self.builder.append_pax_extensions(records)?;
         self.builder.append(&header, body)
+    }
+
+    /// The value of a `comment` record that moves the body on to the start of a page, if it lies in more pages than it
+    /// has to: each costs the backend a map and an unmap.
+    fn padding(&self, records: &[(&str, &[u8])], body: usize) -> Vec<u8> {
+        // `LENGTH KEY=VALUE\n`, where the length counts itself.
+        let record = |(key, value): &(&str, &[u8])| {
+            let text = key.len() + value.len() + 3;
+            text + (1..).find(|digits| (text + digits).to_string().len() == *digits).unwrap_or(1)
+        };
+        let extension = records.iter().map(record).sum::<usize>().next_multiple_of(BLOCK);
+        let start = self.builder.get_ref().len() + BLOCK + extension + BLOCK;
+        let pages = |start: usize| (start % PAGE + body).div_ceil(PAGE);
+        let more = start.next_multiple_of(PAGE) - start;
+        if body <= COPIED || pages(start) == pages(0) || more == 0 {
+            return Vec::new();
+        }
+        vec![b' '; more - record(&("comment", &[])) - (more.to_string().len() - 2)]
     }
 
     /// The whole tar. `folder` is only named in errors.

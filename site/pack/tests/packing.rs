@@ -107,6 +107,24 @@ fn a_member_says_its_time_its_etag_and_its_type() {
 }
 
 #[test]
+fn a_body_lies_in_no_more_pages_than_it_must() {
+    let lengths = [0, 1, 2_048, 2_049, 4_095, 4_096, 4_097, 5_000, 8_192, 1, 70_000, 12_288, 3_000, 100];
+    let bodies: Vec<_> =
+        lengths.iter().enumerate().map(|(n, length)| (format!("{n:02}.txt"), "x".repeat(*length))).collect();
+    let files: Vec<_> = bodies.iter().map(|(name, body)| (name.as_str(), body.as_str())).collect();
+    let folder = folder(&[&files[..], &[("index.html", "home")]].concat());
+    let tar = pack(folder.path(), Stamp::Modified).unwrap();
+    assert!(members(&tar).iter().zip(&bodies).all(|((_, packed), (_, body))| packed == body));
+    let mut archive = tar::Archive::new(&tar[..]);
+    for entry in archive.entries().unwrap() {
+        let entry = entry.unwrap();
+        let (start, length) = (entry.raw_file_position(), entry.size());
+        let pages = (start % 4_096 + length).div_ceil(4_096);
+        assert!(length <= 2_048 || pages == length.div_ceil(4_096), "{length} bytes at {start}");
+    }
+}
+
+#[test]
 fn types_beyond_the_web_come_from_the_larger_table() {
     let folder =
         folder(&[("index.html", ""), ("a.odt", ""), ("a.py", "x = 1"), ("a.unknown", ""), ("LICENSE", "")]);

@@ -13,8 +13,24 @@ pub fn control(bytes: &[u8]) -> Option<usize> {
     first(bytes, |word| below(word, b' ') | equal(word, 0x7f))
 }
 
-/// The first byte that `marks` marks. It gets eight bytes, the first in the lowest bits, and may also mark bytes behind
-/// one that it marks rightly.
+/// The first byte that no target has, or only behind its end: not a visible ASCII character, or `#`.
+pub fn no_target(bytes: &[u8]) -> Option<usize> {
+    first(bytes, |word| below(word, b'!') | equal(word, 0x7f) | equal(word, b'#') | (word & HIGH))
+        .filter(|at| *at < bytes.len())
+}
+
+/// The first `?`, of bytes that are all ASCII.
+pub fn question_mark(bytes: &[u8]) -> Option<usize> {
+    first(bytes, |word| equal(word, b'?'))
+}
+
+/// The first `%`.
+pub fn percent(bytes: &[u8]) -> Option<usize> {
+    first(bytes, |word| equal(word, b'%'))
+}
+
+/// The first byte that `marks` marks. It gets eight bytes, the first in the lowest bits, 0xff behind the last, and may
+/// also mark bytes behind one that it marks rightly.
 fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     let place = |mark: u64| mark.trailing_zeros() as usize / 8;
@@ -47,13 +63,20 @@ mod tests {
     use alloc::vec;
     use proptest::prelude::*;
 
+    fn is_target(byte: u8) -> bool {
+        (0x21..=0x7e).contains(&byte) && byte != b'#'
+    }
+
     proptest! {
         #[test]
         fn agree_with_a_search_byte_by_byte(bytes in prop::collection::vec(
-            prop_oneof![any::<u8>(), prop::sample::select(vec![b'\n', b'\t', 0x1f, 0x20, 0x7e, 0x7f, 0x80, 0xff])], 0..40,
+            prop_oneof![any::<u8>(), prop::sample::select(vec![b'\n', b'\t', 0x1f, 0x20, b'!', b'#', b'%', b'?', 0x7e, 0x7f, 0x80, 0xff])], 0..40,
         )) {
             prop_assert_eq!(line_feed(&bytes), bytes.iter().position(|byte| *byte == b'\n'));
             prop_assert_eq!(control(&bytes), bytes.iter().position(|byte| *byte < 0x20 || *byte == 0x7f));
+            let place = |wanted: u8| bytes.iter().position(|byte| *byte == wanted);
+            prop_assert_eq!((percent(&bytes), question_mark(&bytes)), (place(b'%'), place(b'?')));
+            prop_assert_eq!(no_target(&bytes), bytes.iter().position(|byte| !is_target(*byte)));
         }
     }
 
@@ -65,6 +88,7 @@ mod tests {
                 bytes[place] = byte;
                 assert_eq!(line_feed(&bytes), (byte == 0x0a).then_some(place));
                 assert_eq!(control(&bytes), (byte < 0x20 || byte == 0x7f).then_some(place), "{byte}");
+                assert_eq!(no_target(&bytes), (!is_target(byte)).then_some(place), "{byte}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Request targets (RFC 9112, section 3.2) and their paths.
 
 use super::request::Rejection;
+use super::scan;
 use crate::tar::Name;
 use alloc::vec::Vec;
 
@@ -21,7 +22,7 @@ impl<'a> Path<'a> {
     pub fn parse(encoded: &'a [u8]) -> Result<Self, Rejection> {
         let encoded = encoded.strip_prefix(b"/").ok_or(Rejection::Target)?;
         let mut rest = encoded;
-        while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        while let Some(at) = scan::percent(rest) {
             rest = rest.get(at..).unwrap_or_default();
             match rest {
                 [_, b'0', b'0', ..] => return Err(Rejection::Target),
@@ -78,9 +79,24 @@ impl<'a> Path<'a> {
 }
 
 /// `/` or `pchar` that is not percent-encoded (RFC 3986, section 3.3).
-fn is_path_byte(byte: u8) -> bool {
+const fn is_path_byte(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'
         | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'/')
+}
+
+/// A byte of a `uri-host` that is no IP literal (RFC 3986, section 3.2.2).
+fn is_host_byte(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and the compiler has been there")]
+    const HOST: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 0x80 {
+            table[byte as usize] = is_path_byte(byte) && !matches!(byte, b'/' | b':' | b'@') || byte == b'%';
+            byte = byte.wrapping_add(1);
+        }
+        table
+    };
+    HOST.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// Appends a byte of a decoded path, percent-encoded where a path cannot hold it.
@@ -109,7 +125,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Of the absolute form the authority is checked and left: there is one site. The authority form belongs to CONNECT,
 /// the asterisk form to OPTIONS; neither method is served, so they come out as the path `/`.
 pub fn split<'a>(target: &'a [u8], method: &[u8]) -> Result<(&'a [u8], &'a [u8]), Rejection> {
-    if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
+    if scan::no_target(target).is_some() {
         return Err(Rejection::Target);
     }
     let path = match (target, method) {
@@ -125,7 +141,7 @@ pub fn split<'a>(target: &'a [u8], method: &[u8]) -> Result<(&'a [u8], &'a [u8])
             path
         }
     };
-    let query = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+    let query = scan::question_mark(path).unwrap_or(path.len());
     let (path, query) = path.split_at_checked(query).unwrap_or_default();
     Ok((if path.is_empty() { b"/" } else { path }, query))
 }
@@ -150,15 +166,8 @@ pub fn is_authority(authority: &[u8]) -> bool {
             (address, after.get(1..).unwrap_or_default())
         }
         _ => {
-            let colon = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
-            let (host, port) = authority.split_at_checked(colon).unwrap_or_default();
-            if !host
-                .iter()
-                .all(|byte| is_path_byte(*byte) && !matches!(byte, b'/' | b':' | b'@') || *byte == b'%')
-            {
-                return false;
-            }
-            (host, port)
+            let end = authority.iter().position(|byte| !is_host_byte(*byte)).unwrap_or(authority.len());
+            authority.split_at_checked(end).unwrap_or_default()
         }
     };
     let port_is_sound = match port {

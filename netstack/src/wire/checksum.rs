@@ -21,24 +21,25 @@ impl Sum {
     /// The sum of the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1): `length` is the transport header and
     /// its payload, in bytes. The addresses are of one family.
     pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: u32) -> Self {
-        let sum = match (source, destination) {
+        let addresses = match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                Self::new().bytes(&source.octets()).bytes(&destination.octets())
+                run(&source.octets()).wrapping_add(run(&destination.octets()))
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                Self::new().bytes(&source.octets()).bytes(&destination.octets())
+                run(&source.octets()).wrapping_add(run(&destination.octets()))
             }
-            _ => Self::new(),
+            _ => 0,
         };
-        sum.bytes(&length.to_be_bytes()).bytes(&[0, protocol])
+        let rest = run(&length.to_be_bytes()).wrapping_add(run(&[0, protocol]));
+        Self { sum: addresses.wrapping_add(rest), odd: false }
     }
 
     /// Adds the next run of bytes.
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
-        let run = fold(run(bytes));
-        let run = if self.odd { run.swap_bytes() } else { run };
-        Self { sum: self.sum.wrapping_add(u64::from(run)), odd: self.odd ^ (bytes.len() % 2 == 1) }
+        let run = run(bytes);
+        let run = if self.odd { u64::from(fold(run).swap_bytes()) } else { run };
+        Self { sum: self.sum.wrapping_add(run), odd: self.odd ^ (bytes.len() % 2 == 1) }
     }
 
     /// Adds a 16-bit word in host order: for a checksum that is corrected, not computed anew (RFC 1624).
@@ -58,7 +59,9 @@ impl Sum {
     }
 }
 
-/// The sum of 32-bit halves: 2^32 of them fit, more bytes than any slice here has.
+/// The sum of 32-bit halves, with the carries of 32 bits added back in: below 2^34, so that as many runs can be added up
+/// as a packet can have bytes. 2^32 halves fit, more bytes than any slice here has.
+#[inline]
 fn run(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let (mut low, mut high) = (0_u64, 0_u64);
@@ -74,17 +77,19 @@ fn run(bytes: &[u8]) -> u64 {
     if let [last] = last {
         low = low.wrapping_add(u64::from(u16::from_ne_bytes([*last, 0])));
     }
-    u64::from(fold(low)).wrapping_add(u64::from(fold(high)))
+    (low >> 32).wrapping_add(low & 0xffff_ffff).wrapping_add((high >> 32).wrapping_add(high & 0xffff_ffff))
 }
 
 /// Adds the carries back in until 16 bits are left.
-fn fold(mut sum: u64) -> u16 {
-    sum = (sum >> 32).wrapping_add(sum & 0xffff_ffff);
-    sum = (sum >> 32).wrapping_add(sum & 0xffff_ffff);
-    sum = (sum >> 16).wrapping_add(sum & 0xffff);
-    sum = (sum >> 16).wrapping_add(sum & 0xffff);
-    sum = (sum >> 16).wrapping_add(sum & 0xffff);
-    u16::try_from(sum & 0xffff).unwrap_or_default()
+#[inline]
+fn fold(sum: u64) -> u16 {
+    // An end-around carry: the halves' sum, and one more where it overflowed.
+    let [low, high] = [sum & 0xffff_ffff, sum >> 32].map(|half| u32::try_from(half).unwrap_or_default());
+    let (sum, carry) = low.overflowing_add(high);
+    let sum = sum.wrapping_add(u32::from(carry));
+    let [low, high] = [sum & 0xffff, sum >> 16].map(|half| u16::try_from(half).unwrap_or_default());
+    let (sum, carry) = low.overflowing_add(high);
+    sum.wrapping_add(u16::from(carry))
 }
 
 #[cfg(test)]

@@ -277,7 +277,7 @@ impl Core {
             Some(busy) => busy.deadline(),
             None => self.keepalive_due(limits),
         };
-        [self.deadline, ack, state, busy].into_iter().flatten().min()
+        Instant::earliest(Instant::earliest(self.deadline, ack), Instant::earliest(state, busy))
     }
 
     /// RFC 9293 section 3.8.4: when to ask whether the peer is still there, as nothing else would tell.
@@ -379,6 +379,10 @@ impl<C> Connection<C> {
             // The window is open: what the probe carried counts as lost, and costs the path nothing.
             (busy.timer, busy.expirations, busy.since) = (Timer::Off, 0, None);
             busy.flight.lose_all();
+        }
+        // What follows is about what is under way, or about a probe of the last of it.
+        if core.send.busy.is_none() && core.send.probed.is_none() {
+            return Fate::Lives;
         }
         let report = Report {
             ack,

@@ -40,8 +40,13 @@ pub(super) fn path_mss<E: Egress + ?Sized>(context: &Context<'_, E>) -> u16 {
 
 /// Bytes of data in a full segment.
 pub(super) fn segment_size<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> u16 {
-    let options = current_options(core, context.now).length();
-    let options = u16::try_from(options).unwrap_or_default();
+    // What the options say does not matter to their length; nearly always there are the timestamps alone.
+    let timestamps = core.agreed.timestamps.then_some(Timestamps { value: 0, echo: 0 });
+    let options = match core.agreed.sack && core.receive.has_to_report() {
+        true => current_options(core, context.now),
+        false => Options { timestamps, ..Options::default() },
+    };
+    let options = u16::try_from(options.length()).unwrap_or_default();
     core.agreed.peer_mss.min(path_mss(context)).saturating_sub(options).max(1)
 }
 
@@ -86,13 +91,14 @@ where
     }
     if core.send.busy.is_some() {
         restart(core, context);
-        loop {
+        while core.send.has_more() {
             let bounds = bounds(core, context);
             let Some(run) = next_run(core, &bounds) else { break };
             transmit(core, context, &bounds, run)?;
         }
-        set_timer(core, context);
-        release(core, context);
+        if !release(core, context) {
+            set_timer(core, context);
+        }
     }
     if core.receive.ack == super::recv::Ack::Now { acknowledge(core, context) } else { Ok(()) }
 }
@@ -106,16 +112,14 @@ fn restart<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
     }
 }
 
-/// An idle connection keeps no busy state.
-fn release<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
+/// An idle connection keeps no busy state. True where it is idle.
+fn release<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) -> bool {
     let pending = core.send.closing && core.state.sends();
-    if core.send.queued() == 0
-        && core.send.outstanding() == 0
-        && !pending
-        && let Some(busy) = core.send.busy.take()
-    {
+    let idle = core.send.outstanding() == 0 && core.send.queued() == 0 && !pending;
+    if idle && let Some(busy) = core.send.busy.take() {
         context.shared.pool.give(busy);
     }
+    idle
 }
 
 /// What the windows allow to be sent next: lost runs first, then new data, then the FIN.

@@ -146,6 +146,11 @@ impl Receive {
         self.assembly.as_ref().map_or(0, |assembly| assembly.held())
     }
 
+    /// Whether [`Self::sack`] has anything to say.
+    pub(super) fn has_to_report(&self) -> bool {
+        self.duplicate.is_some() || self.assembly.is_some()
+    }
+
     /// Reports what came twice, then what came behind a hole.
     pub(super) fn sack(&self, blocks: &mut SackBlocks) {
         if let Some((left, right)) = self.duplicate {

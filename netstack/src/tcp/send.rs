@@ -138,7 +138,7 @@ impl Busy {
             Timer::Off => None,
             Timer::Retransmit(at) | Timer::Probe(at) | Timer::Persist(at) => Some(at),
         };
-        [timer, self.reorder].into_iter().flatten().min()
+        Instant::earliest(timer, self.reorder)
     }
 }
 
@@ -275,6 +275,13 @@ impl Send {
     /// Bytes queued and never sent.
     pub(super) fn unsent(&self) -> usize {
         self.queued().saturating_sub(self.outstanding() as usize)
+    }
+
+    /// Whether anything waits to be sent, or sent again.
+    pub(super) fn has_more(&self) -> bool {
+        self.closing
+            || self.unsent() > 0
+            || self.busy.as_ref().is_some_and(|busy| busy.flight.next_lost().is_some())
     }
 
     /// How many more sequence numbers the peer's window takes.

@@ -272,6 +272,28 @@ impl Options {
     /// illegal length is the end of it (MUST-7).
     pub fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = Self::default();
+        // RFC 7323 appendix A: what most segments have, and nothing else.
+        if let &[
+            kind::NO_OPERATION,
+            kind::NO_OPERATION,
+            kind::TIMESTAMPS,
+            10,
+            v0,
+            v1,
+            v2,
+            v3,
+            e0,
+            e1,
+            e2,
+            e3,
+        ] = bytes
+        {
+            options.timestamps = Some(Timestamps {
+                value: u32::from_be_bytes([v0, v1, v2, v3]),
+                echo: u32::from_be_bytes([e0, e1, e2, e3]),
+            });
+            return Ok(options);
+        }
         while let [kind, rest @ ..] = bytes {
             bytes = match *kind {
                 kind::END => break,

@@ -222,6 +222,9 @@ impl Platform for Grants {
     fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef> {
         let address = bytes.as_ptr().addr();
         let page = address.checked_sub(self.site.start)? / PAGE_SIZE;
+        if let Some(reference) = self.statics.hold_again(page) {
+            return Some(reference);
+        }
         let frame: Mfn = p2m::machine_frame(address)?;
         self.statics.hold(&mut self.table, self.backend, page, frame)
     }

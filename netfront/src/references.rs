@@ -105,6 +105,20 @@ pub fn split_page(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(room.min(bytes.len()))
 }
 
+/// How many pages bytes lie in: into so many runs [`split_page`] cuts them.
+pub fn pages(bytes: &[u8]) -> usize {
+    if bytes.is_empty() {
+        return 0;
+    }
+    bytes.len().saturating_add(usize::from(offset_in_page(bytes))).div_ceil(PAGE_SIZE)
+}
+
+/// As many of the bytes, from the first on, as lie in `pages` pages.
+pub fn within(bytes: &[u8], pages: usize) -> &[u8] {
+    let reach = pages.saturating_mul(PAGE_SIZE).saturating_sub(offset_in_page(bytes).into());
+    bytes.get(..reach).unwrap_or(bytes)
+}
+
 /// Where bytes start in the page that holds their first.
 fn offset_in_page(bytes: &[u8]) -> u16 {
     const MASK: usize = PAGE_SIZE - 1;

@@ -115,7 +115,7 @@ impl<P: Platform> Tx<P> {
         payload: impl Iterator<Item = Slice<'a>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
-        let sent = self.length(header, payload.clone(), offload).and_then(|total| {
+        let sent = self.admit(platform, header, payload.clone(), offload).and_then(|total| {
             let mut packet = Packet::default();
             let built = self.build(platform, &mut packet, header, payload, usize::from(total));
             match built.and_then(|()| self.commit(&mut packet, total, offload)) {
@@ -196,14 +196,24 @@ impl<P: Platform> Tx<P> {
         quarantine.end(platform, Held::Ring(self.grant, self.ring.page()));
     }
 
-    /// The frame's length, if the backend takes such a frame.
-    fn length<'a>(
+    /// The frame's length, if the backend takes such a frame, and if the ring has room for as many slots as it has at the
+    /// least: a frame that would be refused for room is not put together first.
+    fn admit<'a>(
         &self,
+        platform: &P,
         header: &[u8],
         payload: impl Iterator<Item = Slice<'a>>,
         offload: Offload,
     ) -> Result<u16, TransmitError> {
-        let total = payload.fold(header.len(), |sum, slice| sum.saturating_add(slice.bytes().len()));
+        let (total, pages) = payload.fold((header.len(), 0_usize), |(total, pages), slice| {
+            let pages = match slice {
+                Slice::Static(bytes) if by_reference(platform, bytes) => {
+                    pages.saturating_add(references::pages(bytes))
+                }
+                _ => pages,
+            };
+            (total.saturating_add(slice.bytes().len()), pages)
+        });
         let longest = match offload.gso {
             None => usize::from(self.mtu).saturating_add(ETHERNET_HEADER),
             Some(gso)
@@ -216,6 +226,11 @@ impl<P: Platform> Tx<P> {
         let checksum = offload.checksum.is_none() || self.features.checksum();
         if header.len() < ETHERNET_HEADER || total > longest || !checksum {
             return Err(TransmitError::Length);
+        }
+        let pages = if total > COPY_FRAME { pages } else { 0 };
+        let slots = pages.saturating_add(1).saturating_add(usize::from(offload.gso.is_some()));
+        if slots > self.ring.free() as usize {
+            return Err(TransmitError::Full);
         }
         u16::try_from(total).map_err(|_too_long| TransmitError::Length)
     }
@@ -432,21 +447,14 @@ impl Room {
         true
     }
 
-    /// Takes bytes by reference, page by page: true when all found room.
-    fn refer(&mut self, mut bytes: &[u8]) -> bool {
+    /// Takes bytes by reference, a slot for each page they lie in: true when all found room.
+    fn refer(&mut self, bytes: &[u8]) -> bool {
         self.block = 0;
-        while !bytes.is_empty() {
-            let (run, rest) = references::split_page(bytes);
-            let Some(slots) = self.slots.checked_sub(1) else { return false };
-            self.slots = slots;
-            let taken = run.len().min(self.bytes);
-            self.take(taken);
-            if taken < run.len() {
-                return false;
-            }
-            bytes = rest;
-        }
-        true
+        let taken = references::within(bytes, self.slots);
+        let taken = taken.get(..self.bytes).unwrap_or(taken);
+        self.slots = self.slots.saturating_sub(references::pages(taken));
+        self.take(taken.len());
+        taken.len() == bytes.len()
     }
 
     fn take(&mut self, run: usize) {

@@ -84,14 +84,8 @@ impl StaticGrants {
     /// Takes a hold on the grant of a page to `peer`, read-only; makes the grant where there is none. `None` while every
     /// grant is held.
     pub fn hold(&mut self, table: &mut GrantTable, peer: DomId, page: usize, frame: Mfn) -> Option<GrantRef> {
-        let granted = *self.granted.get(page)?;
-        if granted != NONE {
-            let entry = self.entry(granted)?;
-            entry.holds = entry.holds.saturating_add(1);
-            if entry.holds == 1 {
-                self.unlink(granted);
-            }
-            return Some(GrantRef(granted));
+        if let Some(reference) = self.hold_again(page) {
+            return Some(reference);
         }
         let Some(reference) = self.make(table, peer, frame) else {
             self.counters.refused.increment();
@@ -102,6 +96,18 @@ impl StaticGrants {
         self.count = self.count.saturating_add(1);
         self.counters.made.increment();
         Some(reference)
+    }
+
+    /// Takes a hold on the grant of a page, if there is one.
+    pub fn hold_again(&mut self, page: usize) -> Option<GrantRef> {
+        let granted = *self.granted.get(page)?;
+        // No entry has the number NONE.
+        let entry = self.entries.get_mut(granted as usize)?;
+        entry.holds = entry.holds.saturating_add(1);
+        if entry.holds == 1 {
+            self.unlink(granted);
+        }
+        Some(GrantRef(granted))
     }
 
     /// Gives a hold back. The grant stays until its reference is needed.

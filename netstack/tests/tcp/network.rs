@@ -4,7 +4,7 @@ use crate::client::{Client, State};
 use crate::nic::{Nic, seal, trace, verify};
 use crate::server::Server;
 use core::net::{IpAddr, Ipv4Addr};
-use netstack::egress::Ecn;
+use netstack::egress::{Ecn, Unreachable};
 use netstack::random::Random;
 use netstack::tcp::{Limits, Tcp};
 use netstack::{Duration, Instant};
@@ -25,11 +25,49 @@ pub struct Link {
     pub delay: Duration,
     /// Packets that the server's device takes in a millisecond.
     pub room: usize,
+    /// Chance that so many packets in a row begin to be lost, or those of a tenth of a second.
+    pub burst: (u64, u64),
+    /// Every so long nothing passes for a second. No divisor of a minute, which is how far time-outs back off.
+    pub outages: Option<Duration>,
+    /// What the path takes by turns, for so long each; `None` where it is what the server's device takes.
+    pub narrow: Option<Narrow>,
+}
+
+/// A path whose MTU changes, first to last and from the first again.
+#[derive(Clone, Copy, Debug)]
+pub struct Narrow {
+    pub mtus: [u16; 3],
+    pub span: Duration,
+    /// Its routers say what was too large for them.
+    pub reports: bool,
+}
+
+/// How often each fault has struck.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Struck {
+    pub lost: usize,
+    pub in_bursts: usize,
+    pub in_outages: usize,
+    pub repeated: usize,
+    pub damaged: usize,
+    pub reordered: usize,
+    pub too_big: usize,
 }
 
 impl Link {
     pub fn clean(delay: Duration) -> Self {
-        Self { loss: 0, repeat: 0, damage: 0, reorder: 0, jitter: Duration::ZERO, delay, room: usize::MAX }
+        Self {
+            loss: 0,
+            repeat: 0,
+            damage: 0,
+            reorder: 0,
+            jitter: Duration::ZERO,
+            delay,
+            room: usize::MAX,
+            burst: (0, 0),
+            outages: None,
+            narrow: None,
+        }
     }
 }
 
@@ -37,6 +75,8 @@ enum Event {
     ToServer(Vec<u8>),
     ToClient(Vec<u8>),
     DeviceHasRoom,
+    /// A router has no room for the packet whose segment starts with this; the next link takes so much.
+    TooBig([u8; 8], u16),
 }
 
 pub struct Network {
@@ -49,7 +89,9 @@ pub struct Network {
     pub link: Link,
     /// Packets that the server has sent.
     pub sent: usize,
-    pub damaged: usize,
+    pub struck: Struck,
+    /// Losses that a burst still owes, and until when.
+    burst: (u64, Instant),
     events: BTreeMap<(Instant, u64), Event>,
     number: u64,
     full: bool,
@@ -69,7 +111,8 @@ impl Network {
             random,
             link,
             sent: 0,
-            damaged: 0,
+            struck: Struck::default(),
+            burst: (0, Instant::ZERO),
             events: BTreeMap::new(),
             number: 0,
             full: false,
@@ -107,8 +150,6 @@ impl Network {
                     if verify(REMOTE, LOCAL, &bytes) {
                         let (server, nic) = (&mut self.server, &mut self.nic);
                         self.tcp.receive(LOCAL, REMOTE, Ecn::NotCapable, &bytes, self.now, server, nic);
-                    } else {
-                        self.damaged += 1;
                     }
                 }
                 Event::ToClient(bytes) => {
@@ -118,9 +159,12 @@ impl Network {
                         if let Some(client) = client {
                             client.receive(&bytes, self.now);
                         }
-                    } else {
-                        self.damaged += 1;
                     }
+                }
+                Event::TooBig(quoted, mtu) => {
+                    let (server, nic, error) =
+                        (&mut self.server, &mut self.nic, Unreachable::PacketTooBig { mtu });
+                    self.tcp.unreachable(LOCAL, REMOTE, &quoted, error, self.now, server, nic);
                 }
                 Event::DeviceHasRoom => {
                     self.full = false;
@@ -159,21 +203,57 @@ impl Network {
         if std::env::var_os("TCP_TRACE").is_some() {
             eprintln!("{:>10} {}", self.now.micros(), trace(&bytes));
         }
+        if self.link.outages.is_some_and(|every| {
+            let into = self.now.micros() % every.micros();
+            self.now.micros() >= every.micros() && into < 1_000_000
+        }) {
+            self.struck.in_outages += 1;
+            return;
+        }
+        if self.chance(self.link.burst.0) {
+            self.burst = (self.link.burst.1, self.now + Duration::from_millis(100));
+        }
+        if self.burst.0 > 0 && self.now < self.burst.1 {
+            self.burst.0 -= 1;
+            self.struck.in_bursts += 1;
+            return;
+        }
         if self.chance(self.link.loss) {
+            self.struck.lost += 1;
+            return;
+        }
+        if let Some(mtu) = self.too_big(&bytes) {
+            self.struck.too_big += 1;
+            let quoted = *bytes.first_chunk().unwrap();
+            if self.link.narrow.is_some_and(|narrow| narrow.reports) {
+                self.schedule(self.now + self.link.delay, Event::TooBig(quoted, mtu));
+            }
             return;
         }
         let copies = if self.chance(self.link.repeat) { 2 } else { 1 };
+        self.struck.repeated += copies - 1;
         if self.chance(self.link.damage) {
+            self.struck.damaged += 1;
             let at = self.random.below(bytes.len() as u64) as usize;
             bytes[at] ^= 1 << self.random.below(8);
         }
         for _ in 0..copies {
             let mut at = self.now + self.link.delay;
             if self.chance(self.link.reorder) {
+                self.struck.reordered += 1;
                 at = at + self.random.span(self.link.jitter);
             }
             self.schedule(at, event(bytes.clone()));
         }
+    }
+
+    /// What the path from the server takes, where that is less than the packet of a segment. The way back is wide.
+    fn too_big(&self, segment: &[u8]) -> Option<u16> {
+        let Narrow { mtus, span, .. } = self.link.narrow?;
+        let turn = self.now.micros() / span.micros() % mtus.len() as u64;
+        let mtu = mtus[turn as usize];
+        let from_server = segment.starts_with(&80_u16.to_be_bytes());
+        (from_server && 20 + segment.len() > usize::from(mtu)).then_some(mtu)
     }
 
     fn chance(&mut self, thousandths: u64) -> bool {

@@ -3,7 +3,7 @@
 //! many, `TCP_TRACE=1` prints every packet.
 
 use crate::client::{Client, Manner, State};
-use crate::network::{Link, Network};
+use crate::network::{Link, Narrow, Network, Struck};
 use crate::server::Request;
 use netstack::Duration;
 use netstack::random::Random;
@@ -26,7 +26,17 @@ fn link(random: &mut Random) -> Link {
         jitter: millis(pick(random, &[1, 10, 100])),
         delay: Duration::from_micros(pick(random, &[20, 500, 5_000, 50_000, 250_000])),
         room: pick(random, &[usize::MAX, usize::MAX, 1, 3, 40]),
+        burst: pick(random, &[(0, 0), (0, 0), (5, 3), (2, 20)]),
+        outages: pick(random, &[None, None, Some(millis(4_300)), Some(millis(17_000))]),
+        narrow: None,
     }
+}
+
+/// A path that is narrower than the server's link, now and then.
+fn narrow(random: &mut Random) -> Option<Narrow> {
+    let mtus = pick(random, &[[1_500, 1_300, 600], [1_400, 576, 1_500], [300, 1_500, 700]]);
+    let span = millis(pick(random, &[300, 5_000]));
+    pick(random, &[None, None, Some(Narrow { mtus, span, reports: true })])
 }
 
 fn manner(random: &mut Random) -> Manner {
@@ -66,7 +76,7 @@ fn requests(random: &mut Random, slow: bool) -> Vec<Request> {
     requests
 }
 
-fn converse(seed: u64) {
+fn converse(seed: u64) -> Struck {
     println!("seed {seed}");
     let mut random = Random::new(&[seed as u8; 32]);
     random.reseed(&core::array::from_fn(|at| (seed >> (at % 8 * 8)) as u8));
@@ -75,7 +85,8 @@ fn converse(seed: u64) {
     let limits = Limits { unanswered_span: span, fin_wait_span: span, ..Limits::default() };
     let mut network = Network::new(seed, link(&mut random), limits);
     network.nic.gso = pick(&mut random, &[None, None, Some(65_000), Some(9_000)]);
-    network.nic.mtu = pick(&mut random, &[1_500, 1_500, 9_000, 576, 300]);
+    network.nic.mtu = pick(&mut random, &[1_500, 1_500, 9_000, 576, 300, 150]);
+    network.link.narrow = narrow(&mut random);
     network.nic.fit = pick(&mut random, &[usize::MAX, usize::MAX, 4_000, 100]);
     network.server.backlog = pick(&mut random, &[None, None, Some(0), Some(5_000)]);
     let mut expected = Vec::new();
@@ -117,15 +128,26 @@ fn converse(seed: u64) {
     if time_wait > 0 {
         network.run(Duration::from_secs(7_200), |network| network.tcp.lengths() == (0, 0, 0));
     }
+    network.struck
 }
 
 #[test]
 fn whatever_happens_on_the_way() {
     let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    match number("TCP_SEED") {
-        Some(seed) => converse(seed),
-        None => (0..number("TCP_SEEDS").unwrap_or(300)).for_each(converse),
+    if let Some(seed) = number("TCP_SEED") {
+        converse(seed);
+        return;
     }
+    let all: Vec<Struck> = (0..number("TCP_SEEDS").unwrap_or(300)).map(converse).collect();
+    // Each of them has been there, often, and in many conversations.
+    let of = |fault: Count| all.iter().map(fault).filter(|count| *count > 0).count() * 20 > all.len();
+    assert!(of(|struck| struck.lost), "loss");
+    assert!(of(|struck| struck.in_bursts), "bursts");
+    assert!(of(|struck| struck.in_outages), "outages");
+    assert!(of(|struck| struck.repeated), "duplication");
+    assert!(of(|struck| struck.damaged), "corruption");
+    assert!(of(|struck| struck.reordered), "reordering");
+    assert!(of(|struck| struck.too_big), "narrow paths");
 }
 
 /// One client asks for the 4 MiB, over a link of 50 ms each way.
@@ -139,6 +161,45 @@ fn download(link: Link) -> Network {
     network.run(Duration::from_secs(60), |network| network.clients[0].heard.len() == 4 << 20);
     assert!(network.clients[0].heard == request.response());
     network
+}
+
+/// How often a fault has struck.
+type Count = fn(&Struck) -> usize;
+
+/// One fault at a time, on a round trip of 1 and of 500 ms.
+#[test]
+fn each_fault_alone() {
+    let clean = |delay| Link::clean(Duration::from_micros(delay));
+    let narrow = |mtus, reports| Some(Narrow { mtus, span: millis(2_000), reports });
+    for delay in [500, 250_000] {
+        let faults: [(Link, Count); 9] = [
+            (Link { loss: 10, ..clean(delay) }, |struck| struck.lost),
+            (Link { loss: 200, ..clean(delay) }, |struck| struck.lost),
+            (Link { reorder: 300, jitter: millis(30), ..clean(delay) }, |struck| struck.reordered),
+            (Link { repeat: 300, ..clean(delay) }, |struck| struck.repeated),
+            (Link { damage: 50, ..clean(delay) }, |struck| struck.damaged),
+            (Link { burst: (3, 30), ..clean(delay) }, |struck| struck.in_bursts),
+            (Link { outages: Some(millis(3_700)), ..clean(delay) }, |struck| struck.in_outages),
+            (Link { narrow: narrow([1_400, 600, 300], true), ..clean(delay) }, |struck| struck.too_big),
+            // Routers that say nothing: a black hole (RFC 2923 section 2.1).
+            (Link { narrow: narrow([1_400, 576, 1_000], false), ..clean(delay) }, |struck| struck.too_big),
+        ];
+        for (link, fault) in faults {
+            println!("{link:?}");
+            let limits = Limits { unanswered_span: Duration::from_secs(1_000), ..Limits::default() };
+            let mut network = Network::new(7, link, limits);
+            // It reads slowly, so that each fault has its time.
+            let manner = Manner { buffer: 30_000, bite: 10_000, nap: millis(50), ..Manner::default() };
+            let mut client = Client::new(40_000, 5, manner);
+            let request = Request { start: 0, length: 900_000, body: 20_000, close: true };
+            client.say = request.bytes();
+            client.open(network.now);
+            network.clients.push(client);
+            network.run(Duration::from_secs(3_600), |network| network.clients[0].heard.len() == 900_000);
+            assert!(network.clients[0].heard == request.response());
+            assert!(fault(&network.struck) > 0, "{:?}", network.struck);
+        }
+    }
 }
 
 fn counter(network: &Network, name: &str) -> u64 {

@@ -12,6 +12,7 @@ import itertools
 import json
 import shutil
 import signal
+import subprocess
 
 from . import senders
 from .space import Space
@@ -73,6 +74,12 @@ class Lossy:
         address = LINUX if sender == "linux" else OURS
         words = ["curl", "-sS", "--max-time", seconds, "-o", output, "-w", "%{json}", f"http://{address}/{path}"]
         return self.client.start(*words, stdout=-1, stderr=-1, text=True)
+
+    def check_cubic(self):
+        """That the flow of Linux is what it is said to be."""
+        said = subprocess.run(self.linux.line("ss", "-tinH"), capture_output=True, text=True, check=True).stdout
+        if " cubic " not in said:
+            raise senders.BenchError(f"the flow of Linux is not CUBIC: {said.strip()}")
 
     def counters(self):
         """What our server and the link counted; both end."""

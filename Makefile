@@ -34,7 +34,7 @@ site-check:
 	@$(if $(SITE),$(if $(complaint),$(error $(complaint))))
 complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(subst ','\'',$(SITE))' 2>&1)
 
-test-full: ## test, and the guest on Xen 4.14 and 4.20 and with 4 GiB and saved ten times, and the boot time
+test-full: ## test, the guest on Xen 4.14 and 4.20 and with 4 GiB and saved ten times, attacks and losses at length, the boot time
 	@$(here)/scripts/test full
 
 mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the tests must notice each (hours; MINUTES=n)

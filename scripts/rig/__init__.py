@@ -10,6 +10,9 @@
     visit, here  make run: in the emulated host, or on a machine that is a Xen dom0
     interrupt    ending on Ctrl-C
     segment      an Ethernet segment in a network namespace, with DHCP
+    tapped       the server on a tap of that namespace, in the guest's place
+    relay        a client behind a link that loses packets
+    hostile      attacks on either, and the honest client beside them
     capture      what crossed it
     checks       named checks and their tally
     boot         what the guest must do, in groups of checks

@@ -104,6 +104,9 @@ impl Guest {
         if let Some((half_open, established, time_wait)) = stack.map(|stack| stack.tcp().lengths()) {
             log::info!("connections: half_open={half_open} established={established} time_wait={time_wait}");
         }
+        for (name, value) in stack.into_iter().flat_map(Stack::gauges) {
+            log::info!("gauge {name}={value}");
+        }
         let grants = device.machine();
         log::info!(
             "grants: active={} site={} free={}",

@@ -1,4 +1,4 @@
-"""The guest as the network sees it: ping, and nmap's scans."""
+"""The server as the network sees it: ping, and nmap's scans. `stage` is any target."""
 
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -9,10 +9,15 @@ from .client import get
 
 def nmap(address, *words):
     """{(protocol, number): state} of a scan, with the states of what nmap sums up under the key None."""
+    return states_of(report(address, *words))
+
+
+def report(address, *words):
+    """nmap's XML of a scan."""
     line = ["nmap", "-n", "-Pn", "-oX", "-", *words, address]
     result = subprocess.run(line, capture_output=True, text=True, check=False, timeout=900)
     require(result.returncode == 0, f"{' '.join(line)}: {result.stderr.strip()}")
-    return states_of(result.stdout)
+    return result.stdout
 
 
 def states_of(report):
@@ -56,3 +61,54 @@ def ports(stage):
         require(closed > 0, f"no port answered as closed: {found[None]}")
     with stage.check("serves after the scans"):
         require(get(stage.address, "/")[0] == 200, "another status")
+
+
+HTTP = 80
+DHCP_CLIENT = 68
+
+
+def all_scans(stage, full):
+    """Each kind of scan, after which the server answers and has nothing to complain of.
+
+    full: a thousand ports of UDP, which the limit on refusals makes slow, and not a hundred.
+    """
+    tcp = {HTTP: "open"}
+    quiet = {HTTP: "open|filtered"}
+    # Whoever asks for its address by DHCP takes the answers on that port.
+    udp = {DHCP_CLIENT: "open|filtered"} if stage.configured_by_dhcp else {}
+    for word, kind, expected in (
+        ("-sS", "tcp", tcp), ("-sF", "tcp", quiet), ("-sX", "tcp", quiet), ("-sN", "tcp", quiet), ("-sU", "udp", udp),
+        ("-sO", "ip", {1: "open", 6: "open", 17: "open"}),
+    ):  # fmt: skip
+        with stage.check(f"nmap {word} -T4 finds {expected or 'nothing open'}, all else closed"):
+            fast = ["-F"] if word == "-sU" and not full else []
+            states = nmap(stage.address, word, "-T4", *fast)
+            others = states.pop(None)
+            found = {number: state for (_, number), state in states.items() if state != "closed"}
+            require(all(key[0] == kind for key in states), f"it lists {states}")
+            require(found == expected, f"not closed are {found}")
+            require(set(others) <= {"closed"}, f"of the others are {others}")
+            require(sum(others.values()) + len(states) >= 100, f"it looked at {states}, {others}")
+            well(stage)
+    system(stage)
+
+
+def system(stage):
+    """nmap -O: it finds what it needs for a guess, and the guess is told."""
+    with stage.check("nmap -O -T4 has its answers"):
+        host = ElementTree.fromstring(report(stage.address, "-O", "-T4")).find("host")
+        used = {port.get("state") for port in host.iter("portused")}
+        require(used >= {"open", "closed"}, f"it used ports that are {used}")
+        guesses = [f"{match.get('name')} ({match.get('accuracy')} %)" for match in host.iter("osmatch")]
+        prints = [each.get("fingerprint") for each in host.iter("osfingerprint")]
+        require(guesses or any(prints), "it has neither a guess nor a fingerprint")
+        print(f"     nmap -O: {', '.join(guesses[:3]) or 'no match for its fingerprint'}", flush=True)
+        well(stage)
+
+
+def well(stage):
+    """It answers, and has nothing to complain of."""
+    line = ["curl", "-sS", "--fail", "--max-time", "20", "-o", "/dev/null", f"http://{stage.address}/"]
+    result = subprocess.run(line, capture_output=True, text=True, check=False)
+    require(result.returncode == 0, result.stderr.strip())
+    require(not (complaints := stage.complaints()), f"it complains: {complaints[:5]}")

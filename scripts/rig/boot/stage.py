@@ -4,13 +4,24 @@ import re
 
 from ..checks import require
 from ..domain import mac_of, shipped
+from ..segment import ADDRESS, TAP
+from . import counting
 
 LISTENING = re.compile(r"listening on http://([0-9.]+)/")
 BOOT_SECONDS = 60
 
+# What would be the guest's own fault.
+FAULT = re.compile(r"CRASH.*|.*\] ERROR .*")
+
 
 class Stage:
-    """One emulated host on one segment; guests come and go."""
+    """One emulated host on one segment; guests come and go. With a guest it is a target of rig.hostile."""
+
+    interface = TAP
+    host = ADDRESS
+    configured_by_dhcp = True
+    # Connections that the guest holds at once.
+    room = 1500
 
     def __init__(self, machine, segment, checks):
         self.machine = machine
@@ -19,6 +30,13 @@ class Stage:
         self.domain = None
         self.address = None
         self.mac = None
+        self.honest_port = None
+        self._judged = 0
+
+    @property
+    def folder(self):
+        """Where a test may leave files."""
+        return self.machine.folder
 
     @property
     def capture(self):
@@ -35,6 +53,7 @@ class Stage:
         self.address = None
         self.domain = shipped(self.machine, config, words)
         self.mac = mac_of(config)
+        self._judged = len(self.domain.console())
         self.domain.create()
 
     def listening(self):
@@ -62,3 +81,19 @@ class Stage:
         """Ends the guest without asking it, if it is still there."""
         if self.domain and self.domain.alive():
             self.machine.run(f"xl destroy {self.domain.name}")
+
+    def complaints(self):
+        """What the guest said since the last time that would be a fault of its own, or that it is gone."""
+        said = self.domain.console()
+        new, self._judged = said[self._judged :], len(said)
+        return FAULT.findall(new) + ([] if self.domain.alive() else ["it has ended"])
+
+    def counters(self):
+        """What the guest has counted; what is 0 is not there."""
+        return counting.shown(self)[0]
+
+    def gauges(self):
+        """What the guest's tables hold, and the bytes that its heap has given out."""
+        _, tables = counting.shown(self)
+        held = re.findall(r"\] INFO  gauge (\w+)=(\d+)\n", self.domain.said())
+        return {name: int(value) for name, value in held} | {"heap_bytes": int(tables["memory"]["heap_bytes"])}

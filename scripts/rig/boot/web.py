@@ -1,6 +1,7 @@
 """The site as a client sees it."""
 
 import hashlib
+import re
 import subprocess
 import tempfile
 import urllib.parse
@@ -112,3 +113,15 @@ def load(stage, site, big):
         with ThreadPoolExecutor(PARALLEL) as pool:
             wrong = [found for found in pool.map(digest, range(PARALLEL)) if found != wanted]
         require(not wrong, f"{len(wrong)} of {PARALLEL} differ, the first: {wrong[:1]}")
+
+
+def wrk(stage, connections, seconds):
+    """wrk asks as fast as it is answered, and sees no error."""
+    with stage.check(f"wrk with {connections} connections sees no error"):
+        line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", f"http://{stage.address}/"]
+        said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+        speed = re.search(r"^Requests/sec:\s+([0-9.]+)", said, re.MULTILINE)
+        require(speed and float(speed[1]) > 0, f"it says {said}")
+        require(not re.search(r"Socket errors|Non-2xx", said), f"it says {said}")
+        print(f"     {speed[1]} requests/s", flush=True)
+        require(not (complaints := stage.complaints()), f"it complains: {complaints[:5]}")

@@ -19,8 +19,10 @@ SERVER, CLIENT = "198.18.0.2", "198.18.0.1"
 NAMES = ("halfpage", "nginx", "smoltcp")
 # Linux's names for what "offloads off" turns off, on both ends.
 OFFLOADS = ("rx", "tx", "sg", "tso", "gso", "gro")
-SPEED = re.compile(r"^Requests/sec:\s+([0-9.]+)", re.MULTILINE)
-COUNT = re.compile(r"^\s*(\d+) requests in", re.MULTILINE)
+SCRIPT = Path(__file__).with_name("wrk.lua")
+COUNT = re.compile(r"^counted (\d+) (\d+) (\d+)$", re.MULTILINE)
+# From this size on a response that is under way counts by its bytes: of 4,096 at a time hardly any is finished in a second.
+LARGE = 1 << 20
 ERRORS = re.compile(r"^\s*(Socket errors|Non-2xx).*", re.MULTILINE)
 
 
@@ -74,10 +76,10 @@ class Serving:
         # Linux's own default, whatever this machine was given: BBR, say, would pace what needs no pacing.
         space.ip(f"route replace 198.18.0.0/24 dev {device} src {address} congctl cubic")
 
-    def wrk(self, path, seconds):
+    def wrk(self, size, seconds):
         """Requests a second, and CPU seconds a request: the server's, wrk's and the kernel's for both."""
         words = ["taskset", "-c", str(self.processors[1]), "wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s"]
-        words += ["--timeout", "10s", f"http://{SERVER}/{path}"]
+        words += ["--timeout", "10s", "-s", SCRIPT, f"http://{SERVER}/{size}.bin"]
         before = self._server_seconds()
         child = subprocess.Popen(
             self.client.line(*words), stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
@@ -88,12 +90,19 @@ class Serving:
         server = self._server_seconds() - before
         if self.child.poll() is not None:
             raise BenchError(f"{self.name} ended with status {self.child.returncode}")
-        count = COUNT.search(out)
-        if child.returncode != 0 or not count:
-            raise BenchError(f"wrk against {self.name}, {path}, {self.connections} connections: {out.strip()}")
+        counted = COUNT.search(out)
+        if child.returncode != 0 or not counted:
+            raise BenchError(f"wrk against {self.name}, {size} B, {self.connections} connections: {out.strip()}")
         errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
-        seconds = server + usage.ru_utime + usage.ru_stime
-        return {"speed": float(SPEED.search(out)[1]), "cpu": seconds / int(count[1]) if int(count[1]) else math.inf, "errors": errors}
+        finished, transferred, micros = map(int, counted.groups())
+        count = transferred / size if size >= LARGE else finished
+        cpu = server + usage.ru_utime + usage.ru_stime
+        return {
+            "speed": count / micros * 1e6,
+            "cpu": cpu / count if count else math.inf,
+            "server": server / count if count else math.inf,
+            "errors": errors,
+        }
 
     def _server_seconds(self):
         tasks = list(Path(f"/proc/{self.child.pid}/task").iterdir())

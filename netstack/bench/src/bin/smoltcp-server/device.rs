@@ -9,8 +9,6 @@ use tap::{Port, Received as Arrived};
 
 /// The longest frame: an IP packet of 65,535 bytes behind its Ethernet header.
 const FRAME: usize = 65_535 + 14;
-/// As many as the server that is measured sends in one turn: more, and the tap's queue of what came overflows.
-const BURST: usize = 256;
 /// Where the TCP header starts, behind an IP header without options; smoltcp writes none.
 const TCP: usize = 14 + 20;
 const PROTOCOL: usize = 14 + 9;
@@ -21,14 +19,17 @@ pub struct TapDevice {
     port: Port,
     offload: bool,
     arrived: Option<Arrived>,
-    /// Frames that smoltcp may still start by itself before it takes what came.
-    burst: usize,
 }
 
 impl TapDevice {
     /// `offload` as the tap was opened.
     pub fn new(port: Port, offload: bool) -> Self {
-        Self { port, offload, arrived: None, burst: BURST }
+        Self { port, offload, arrived: None }
+    }
+
+    /// Whether smoltcp would have sent more.
+    pub fn is_blocked(&self) -> bool {
+        self.port.is_blocked()
     }
 
     /// Sends what is queued, and waits for a frame, for a signal, or until a time. `true` where a signal came.
@@ -45,19 +46,18 @@ impl Device for TapDevice {
     type TxToken<'a> = Sent<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Sent<'_>)> {
-        self.burst = BURST;
+        self.port.turn();
         if let Some(arrived) = self.arrived.take() {
             self.port.release(arrived);
         }
-        let Self { port, offload, arrived, .. } = self;
+        let Self { port, offload, arrived } = self;
         let frame = arrived.insert(port.receive().ok()??).frame().0;
         Some((Received(frame), Sent { port, offload: *offload, meta: PacketMeta::default() }))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Sent<'_>> {
-        self.burst = self.burst.checked_sub(1)?;
         let Self { port, offload, .. } = self;
-        Some(Sent { port, offload: *offload, meta: PacketMeta::default() })
+        port.has_room().then_some(Sent { port, offload: *offload, meta: PacketMeta::default() })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

@@ -122,9 +122,9 @@ fn serve(
                 tcp.register_send_waker(&slot.waker);
             }
         }
-        if idle {
+        if idle || device.is_blocked() {
             let now = Instant::now();
-            let until = interface.poll_at(now, &set);
+            let until = if idle { interface.poll_at(now, &set) } else { Some(now) };
             if device.wait(now, until)? {
                 return Ok(());
             }

@@ -259,6 +259,8 @@ impl Core {
             if let Some(busy) = self.send.busy.as_mut().filter(|busy| busy.largest > segment) {
                 busy.flight.lose_all();
                 busy.largest = 0;
+                // It is no sign of congestion, but all of it in one burst would be one, and as often as the path narrows.
+                self.send.congestion.restart(segment);
             }
         }
     }
@@ -376,9 +378,12 @@ impl<C> Connection<C> {
             && core.send.window != 0
             && let Some(busy) = core.send.busy.as_mut()
         {
-            // The window is open: what the probe carried counts as lost, and costs the path nothing.
+            // The window is open: the octet that a probe carried counts as lost, and costs the path nothing. More than that
+            // may well be on its way, and has its timer again: a peer could have it all repeated by shutting and opening.
             (busy.timer, busy.expirations, busy.since) = (Timer::Off, 0, None);
-            busy.flight.lose_all();
+            if busy.flight.size() == 1 {
+                busy.flight.lose_all();
+            }
         }
         // What follows is about what is under way, or about a probe of the last of it.
         if core.send.busy.is_none() && core.send.probed.is_none() {

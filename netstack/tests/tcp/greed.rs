@@ -1,7 +1,9 @@
 //! Peers that acknowledge what they have not, piecemeal or too often, to be sent more than their share (Savage et al.,
 //! "TCP Congestion Control with a Misbehaving Receiver", 1999).
 
+use crate::network::{LOCAL, REMOTE};
 use crate::rig::{ACK, Peer, Rig, request};
+use netstack::egress::Unreachable;
 use netstack::wire::tcp::{Header, Options};
 
 /// A response of which `count` segments are under way.
@@ -79,4 +81,38 @@ fn an_acknowledgment_ahead_of_what_was_sent_opens_nothing() {
         rig.bare(Header { acknowledgment, ..peer.header(ACK) }, &[]);
     }
     assert_eq!((bytes(&mut rig), rig.counter("tcp_ack_unacceptable")), (0, 3));
+}
+
+/// A window that shuts and opens says nothing of what is under way: it is on its way, or the timer repairs it.
+#[test]
+fn a_window_that_shuts_and_opens_repeats_nothing() {
+    let mut rig = Rig::new();
+    let mut peer = asking(&mut rig, 40);
+    let wide = peer.window;
+    for window in [0, wide].repeat(100) {
+        peer.window = window;
+        rig.bare(peer.header(ACK), &[]);
+    }
+    let again = rig.counter("tcp_retransmitted");
+    assert!(again <= 1, "{again} sent again");
+    // And the timer does.
+    rig.millis(1_100);
+    assert!(rig.counter("tcp_timeout") >= 1);
+}
+
+/// Each report of a narrower path has what was too large sent again, but not all of it at once.
+#[test]
+fn a_path_that_narrows_by_a_byte_at_a_time_repeats_little() {
+    let mut rig = Rig::new();
+    let peer = asking(&mut rig, 200);
+    let mut quoted = [0; 8];
+    quoted[..2].copy_from_slice(&80_u16.to_be_bytes());
+    quoted[2..4].copy_from_slice(&peer.port.to_be_bytes());
+    quoted[4..].copy_from_slice(&peer.expected.to_be_bytes());
+    for mtu in (1_400..1_500).rev() {
+        let (server, nic, error) = (&mut rig.server, &mut rig.nic, Unreachable::PacketTooBig { mtu });
+        rig.tcp.unreachable(LOCAL, REMOTE, &quoted, error, rig.now, server, nic);
+        let sent = bytes(&mut rig);
+        assert!((1..=14_600).contains(&sent), "{sent} bytes for one report");
+    }
 }

@@ -84,7 +84,8 @@ class Lossy:
     def counters(self):
         """What our server and the link counted; both end."""
         lines = {}
-        for name, child in (("link", self.link), ("ours", getattr(self, "ours", None))):
+        # The server ends its connections over the link.
+        for name, child in (("ours", getattr(self, "ours", None)), ("link", self.link)):
             if child:
                 child.send_signal(signal.SIGTERM)
                 lines[name] = child.communicate()[0].strip().splitlines()

@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
-.PHONY: help run test test-full image tap mutants bench bench-xen bench-tap fuzz site-check
+.PHONY: help run test test-full image tap mutants bench bench-xen bench-tap fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,9 @@ complaint = $(shell cd '$(HALFPAGE_CALLER)' && $(here)/scripts/site-check '$(sub
 
 test-full: ## test, the guest on Xen 4.14 and 4.20 and with 4 GiB and saved ten times, attacks and losses at length, the boot time
 	@$(here)/scripts/test full
+
+soak: ## 10 GB to two clients, one behind a lossy link, then 100,000 connections; SOAK="--gigabytes 1" for less
+	@$(here)/scripts/need python3 cc objcopy qemu-system-x86_64 dpkg-deb ip nft dnsmasq && exec $(here)/scripts/soak $(SOAK)
 
 mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the tests must notice each (hours; MINUTES=n)
 	@$(here)/scripts/undone && $(here)/scripts/mutants && $(here)/scripts/survivors $(if $(MINUTES),--minutes $(MINUTES))

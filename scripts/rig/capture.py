@@ -14,12 +14,14 @@ class CaptureError(Exception):
     """The file is no capture we can read."""
 
 
-def frames(path):
-    """The frames of a capture, each as (seconds, bytes); one cut short is an error."""
+def frames(path, begin=0):
+    """The frames of a capture, from a size it once had on, each as (seconds, bytes); one cut short is an error."""
     with open(path, "rb") as file:
         head = file.read(24)
         if len(head) < 24 or struct.unpack("<I", head[:4])[0] != 0xA1B2C3D4 or struct.unpack("<I", head[20:])[0] != 1:
             raise CaptureError(f"{path}: not a little-endian Ethernet pcap")
+        if begin > 24:
+            file.seek(begin)
         while record := file.read(16):
             if len(record) < 16:
                 return
@@ -70,7 +72,9 @@ class Packet:
             if not sums_to_zero(pseudo, body):
                 self.wrong.append("TCP")
             self.ports = struct.unpack("!HH", body[:4])
+            self.sequence = struct.unpack("!I", body[4:8])[0]
             self.flags = body[13]
+            self.payload = body[(body[12] >> 4) * 4 :]
 
 
 class Findings:
@@ -110,10 +114,10 @@ class Findings:
                 self._client_closed.add(client)
 
 
-def examine(path, mac):
-    """Reads a capture for what the guest with that mac address did."""
+def examine(path, mac, begin=0):
+    """Reads a capture, from a size it once had on, for what the guest with that mac address did."""
     findings = Findings()
-    for seconds, frame in frames(path):
+    for seconds, frame in frames(path, begin):
         if len(frame) >= 34 and frame[12:14] == b"\x08\x00" and mac in (frame[6:12].hex(":"), frame[0:6].hex(":")):
             findings.take(seconds, Packet(frame), mac)
     return findings

@@ -103,16 +103,23 @@ def load(stage, site, big):
             status, _, body = get(stage.address, "/")
             require((status, body) == (200, index), f"connection {number}: status {status}, {len(body)} bytes")
     with stage.check(f"{PARALLEL} connections at once, a file of {big.stat().st_size} bytes each, digests equal"):
-        wanted = hashlib.sha256(big.read_bytes()).hexdigest()
-        line = ["curl", "-sS", "--fail", "--max-time", "300", url(stage.address, site, big)]
+        at_once(stage, site, big, PARALLEL)
 
-        def digest(_):
-            result = subprocess.run(line, capture_output=True, check=False)
-            return hashlib.sha256(result.stdout).hexdigest() if result.returncode == 0 else result.stderr.decode()
 
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            wrong = [found for found in pool.map(digest, range(PARALLEL)) if found != wanted]
-        require(not wrong, f"{len(wrong)} of {PARALLEL} differ, the first: {wrong[:1]}")
+def digest(stage, name):
+    """The digest of a page of the site, or why curl did not get it."""
+    line = ["curl", "-sS", "--fail", "--max-time", "300", f"http://{stage.address}/{urllib.parse.quote(name)}"]
+    result = subprocess.run(line, capture_output=True, check=False)
+    return hashlib.sha256(result.stdout).hexdigest() if result.returncode == 0 else result.stderr.decode()
+
+
+def at_once(stage, site, big, connections):
+    """So many connections fetch a file."""
+    wanted = hashlib.sha256(big.read_bytes()).hexdigest()
+    name = str(big.relative_to(site))
+    with ThreadPoolExecutor(connections) as pool:
+        wrong = [found for found in pool.map(lambda _: digest(stage, name), range(connections)) if found != wanted]
+    require(not wrong, f"{len(wrong)} of {connections} differ, the first: {wrong[:1]}")
 
 
 def wrk(stage, connections, seconds):

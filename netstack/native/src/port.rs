@@ -14,6 +14,10 @@ use std::os::unix::net::UnixStream;
 const BURST: usize = 256;
 /// And bytes: who reads them on the same processor still finds them in its cache.
 const BURST_BYTES: usize = 512 << 10;
+/// Long enough for a client to read what a turn sends.
+const GIVEN_WAY: std::time::Duration = std::time::Duration::from_millis(2);
+/// How long nobody is given way to who took longer.
+const STAYS: std::time::Duration = std::time::Duration::from_millis(500);
 /// A frame that fits a half page is copied, as under Xen: to gather it would cost the kernel more.
 const COPIED: usize = 2_048;
 
@@ -25,6 +29,8 @@ pub struct Port {
     /// Frames and bytes that may still be sent in this turn.
     burst: usize,
     burst_bytes: usize,
+    /// It does not give way until then.
+    stays_until: Option<std::time::Instant>,
     /// There is more to be sent.
     blocked: bool,
 }
@@ -66,7 +72,15 @@ impl Port {
                 Way::Calls { received: Some(Buffer::default()), sent: Buffer::default() }
             }
         };
-        Ok(Self { tap, signals, way, burst: BURST, burst_bytes: BURST_BYTES, blocked: false })
+        Ok(Self {
+            tap,
+            signals,
+            way,
+            burst: BURST,
+            burst_bytes: BURST_BYTES,
+            stays_until: None,
+            blocked: false,
+        })
     }
 
     /// Frames that came are about to be taken: after that there is room for some more of ours.
@@ -146,10 +160,24 @@ impl Port {
             }
         };
         if self.blocked {
-            // Those whom the frames are for may be waiting for this processor.
-            std::thread::yield_now();
+            self.give_way();
         }
         Ok(told && matches!(self.signals.read(&mut [0; 64]), Ok(count) if count > 0))
+    }
+}
+
+impl Port {
+    /// Lets those run who wait for this processor: the frames may be for them. Where it takes long, the processor has others
+    /// to run too, and each time would be at the cost of a whole slice: then not for a while.
+    fn give_way(&mut self) {
+        let start = std::time::Instant::now();
+        if self.stays_until.is_some_and(|until| start < until) {
+            return;
+        }
+        std::thread::yield_now();
+        if start.elapsed() > GIVEN_WAY {
+            self.stays_until = start.checked_add(STAYS);
+        }
     }
 }
 

@@ -83,12 +83,13 @@ fn entries_in_use_at_start_are_left_alone() {
     let frame = frame();
     frame[0].store(1, SeqCst); // the toolstack's console grant
     frame[20 * 2].store(5, SeqCst); // what a boot loader left
+    frame[21 * 2].store(5, SeqCst);
     let mut table = GrantTable::new();
     table.add_frame(frame);
-    assert_eq!(table.free(), 503);
-    assert_eq!(table.counters().in_use_at_start.get(), 1);
+    assert_eq!(table.free(), 502);
+    assert_eq!(table.counters().in_use_at_start.get(), 2, "the toolstack's own is not counted");
     while let Ok(reference) = table.grant(DomId(0), Mfn(1), Access::ReadOnly) {
-        assert_ne!(reference, GrantRef(20));
+        assert!(![GrantRef(20), GrantRef(21)].contains(&reference));
     }
 }
 

@@ -95,6 +95,19 @@ fn events_between_request_and_reply_are_kept() {
 }
 
 #[test]
+fn what_has_fired_is_known_until_it_is_taken_or_its_watch_removed() {
+    let (mut client, store) = fresh();
+    assert!(!client.client().has_fired());
+    let (kept, removed) = (client.watch("a").unwrap(), client.watch("b").unwrap());
+    store.borrow_mut().run();
+    client.pump().unwrap();
+    assert!(client.client().has_fired());
+    client.unwatch(removed).unwrap();
+    assert_eq!([client.fired(), client.fired()], [Some(kept), None]);
+    assert!(!client.client().has_fired());
+}
+
+#[test]
 fn watches_are_bounded_and_a_refused_one_is_free_again() {
     let (mut client, store) = fresh();
     store.borrow_mut().lies.push_back(|id| message(16, id, 0, b"ENOSPC\0"));

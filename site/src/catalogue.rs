@@ -102,7 +102,11 @@ impl Site {
 
     /// The page of exactly this name.
     pub fn page(&mut self, path: &Path<'_>) -> Option<&'static Page> {
-        let index = self.probe(hash(path.bytes()), |name| path.names(name))?;
+        let hash = match path.plain() {
+            Some((name, suffix)) => hash(name.iter().chain(suffix).copied()),
+            None => hash(path.bytes()),
+        };
+        let index = self.probe(hash, |name| path.names(name))?;
         let tar = self.tar;
         let slot = self.slots.get_mut(index).filter(|slot| slot.block != Slot::FREE)?;
         if slot.page.is_none() {

@@ -40,10 +40,20 @@ fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
             return number.checked_mul(8)?.checked_add(place(mark));
         }
     }
-    let mut word = [0xff; 8];
-    word.get_mut(..rest.len())?.copy_from_slice(rest);
+    if rest.is_empty() {
+        return None;
+    }
+    // The last eight, though some of them have been looked at: they need no copy.
+    let (word, start) = match bytes.last_chunk::<8>() {
+        Some(last) => (*last, bytes.len().checked_sub(8)?),
+        None => {
+            let mut word = [0xff; 8];
+            word.get_mut(..rest.len())?.copy_from_slice(rest);
+            (word, 0)
+        }
+    };
     let mark = marks(u64::from_le_bytes(word));
-    if mark == 0 { None } else { words.len().checked_mul(8)?.checked_add(place(mark)) }
+    if mark == 0 { None } else { start.checked_add(place(mark)) }
 }
 
 /// Marks bytes below `limit`, which is at most 0x80, and perhaps bytes behind the first such.

@@ -48,6 +48,11 @@ impl<'a> Path<'a> {
         matches!(self.encoded, [] | [.., b'/'])
     }
 
+    /// The decoded bytes in two runs, where they are as they came.
+    pub fn plain(&self) -> Option<(&'a [u8], &'static [u8])> {
+        self.is_plain.then_some((self.encoded, self.suffix))
+    }
+
     /// Whether this is the path of the page of this name.
     pub fn names(&self, name: Name<'_>) -> bool {
         match name.slice() {

@@ -18,7 +18,7 @@ MODULES = (
 )  # fmt: skip
 
 XEN_TOOLS = (
-    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenconsole", "libxl-save-helper", "xentop",
+    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenconsole", "libxl-save-helper", "xentop", "xentrace",
 )  # fmt: skip
 
 PROGRAMS = (

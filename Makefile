@@ -45,7 +45,7 @@ mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the 
 
 bench: $(if $(ON),bench-$(ON),bench-xen bench-tap) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap
 
-bench-xen: image ## boot time, and CPU per request beside Linux with nginx on Xen, in counted instructions
+bench-xen: image ## beside Linux with nginx on the same Xen, in counted instructions: boots, CPU per request, memory, idling
 	@$(here)/scripts/boot-time
 	@$(here)/scripts/xen-bench $(BENCH)
 

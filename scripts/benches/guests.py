@@ -1,11 +1,13 @@
 """The guests that are measured side by side, each with one vCPU, on one emulated Xen host."""
 
+import gzip
 import re
-import time
 
 from rig.domain import Domain, described, mac
 from rig.machine import MachineError
 from rig.peer import COMMAND_LINE
+
+from . import trace
 
 # Lines of an xl configuration by which each differs from the rig's usual PV guest.
 HALFPAGE, LINUX_PV, LINUX_PVH = "halfpage", "linux-pv", "linux-pvh"
@@ -25,6 +27,7 @@ class Guests:
 
     def __init__(self, machine, images):
         self.machine = machine
+        self._images = images
         machine.send(images.clock, "domain-time")
         machine.check("chmod +x /guest/domain-time")
         hosts = " ".join(f"--dhcp-host={mac(name)},{address}" for name, address in ADDRESSES.items())
@@ -32,6 +35,12 @@ class Guests:
         machine.send(images.vmlinux, "linux.kernel")
         machine.send(images.ramdisk, "linux.ramdisk")
         machine.send(images.halfpage, "halfpage.kernel")
+
+    def image(self, name):
+        """Bytes to bring to a host: the kernel as it is packed, and the ramdisk, packed."""
+        if name == HALFPAGE:
+            return self._images.halfpage.stat().st_size
+        return self._images.packed.stat().st_size + len(gzip.compress(self._images.ramdisk.read_bytes()))
 
     def describe(self, name, memory):
         """A guest that is not yet there."""
@@ -65,8 +74,49 @@ class Guest(Domain):
         script = f"until curl -sf --max-time 5 -o /dev/null http://{self.address}/100.bin; do sleep 0.1; done"
         self.machine.check(script, seconds)
 
+    def end(self):
+        """Ends it at once."""
+        line = f"xl destroy {self.name}; while xl domid {self.name} >/dev/null 2>&1; do sleep 0.1; done"
+        self.machine.check(line, 600)
+
+    def trace(self, path, connections, seconds):
+        """What Xen sees it do for a request: its hypercalls by name, its wakes."""
+        done = self.machine.run(trace.script(self, path, connections, seconds), 1800)
+        if done.status != 0:
+            return {}
+        out = done.output
+        counts = trace.read((self.machine.share / "trace").read_bytes(), self.number)
+        return {name: count / int(COUNT.search(out)[1]) for name, count in counts.most_common()}
+
+    def idle(self, seconds):
+        """The share of so many seconds for which it runs though nobody asks anything of it."""
+        line = f"/guest/domain-time {self.number} && sleep {seconds} && /guest/domain-time {self.number}"
+        before, after = map(int, self.machine.check(line, 1200).split())
+        return (after - before) / seconds / 1e9
+
+    def events(self):
+        """How often it has notified dom0's network backend so far."""
+        found = self.machine.check(f"grep -E ' vif{self.number}[.]' /proc/interrupts")
+        return sum(int(line.split()[1]) for line in found.splitlines())
+
+    def hold(self, connections):
+        """How many connections are open at once while each is asked for the small file; and what went wrong."""
+        script = f"""
+ulimit -n {connections + 1000}
+sysctl -qw net.ipv4.ip_local_port_range='1024 65535'
+wrk -t1 -c{connections} -d4s --timeout 30s http://{self.address}:80/100.bin >/tmp/hold &
+sleep 3
+grep -c ':0050 01 ' /proc/net/tcp
+wait
+cat /tmp/hold
+"""
+        out = self.machine.check(script, 1800)
+        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
+        return {"open": int(out.split()[0]), "requests": int(COUNT.search(out)[1]), "errors": errors}
+
     def wrk(self, path, connections, seconds):
         """One measurement: requests, and the nanoseconds that this guest and dom0 ran for them."""
+        events = self.events()
         script = (
             f"/guest/domain-time {self.number} 0 && wrk -t1 -c{connections} -d{seconds}s --timeout 10s"
             f" http://{self.address}:80/{path} && /guest/domain-time {self.number} 0"
@@ -79,4 +129,5 @@ class Guest(Domain):
             raise MachineError(f"wrk against {self.name}: {out}")
         errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
         guest, dom0 = (later - earlier for earlier, later in zip(before, after))
-        return {"requests": int(count[1]), "guest": guest, "dom0": dom0, "errors": errors}
+        events = self.events() - events
+        return {"requests": int(count[1]), "guest": guest, "dom0": dom0, "events": events, "errors": errors}

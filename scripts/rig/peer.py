@@ -1,6 +1,7 @@
 """A Linux guest that serves files with nginx, both at their best: what the guest is measured against.
 
-Its kernel is dom0's. Its ramdisk holds only what is needed: busybox for the address, nginx with its libraries, the site.
+Its kernel is dom0's. Its ramdisk holds only what is needed: busybox for the address, nginx with its libraries, and the
+site.
 """
 
 import lzma
@@ -11,7 +12,7 @@ import subprocess
 from .archive import Archive
 from .dom0 import ModuleTree, one
 
-# Nothing is said that nobody reads, and nothing guarded against that a guest of its own need not fear.
+# Nothing is said that nobody reads, and nothing guarded against that a guest which runs one program need not fear.
 COMMAND_LINE = "console=hvc0 quiet mitigations=off"
 
 INIT = b"""#!/bin/busybox sh
@@ -24,7 +25,8 @@ until [ -e /sys/class/net/eth0 ]; do /bin/busybox usleep 2000; done
 /bin/busybox ip link set eth0 up
 /usr/sbin/nginx -c /nginx.conf &
 /bin/busybox udhcpc -q -f -t 20 -T 1 -i eth0 -s /lease
-echo "listening on http://$(/bin/busybox cat /address)/"
+read -r up idle </proc/uptime
+echo "[ $up] listening on http://$(/bin/busybox cat /address)/"
 while :; do /bin/busybox sleep 100000; done
 """
 
@@ -85,7 +87,8 @@ def ramdisk(suite, site, path):
         server = one(peer, "usr/sbin/nginx")
         archive.file("usr/sbin/nginx", server.read_bytes(), 0o755)
         for name, library in sorted(libraries(peer, server).items()):
-            archive.file(f"lib64/{name}" if name.startswith("ld-") else f"lib/x86_64-linux-gnu/{name}", library.read_bytes(), 0o755)
+            folder = "lib64" if name.startswith("ld-") else "lib/x86_64-linux-gnu"
+            archive.file(f"{folder}/{name}", library.read_bytes(), 0o755)
         order = ModuleTree(one(tree, "lib/modules/*", "usr/lib/modules/*")).order(("xen-netfront", "af_packet"))
         for name, content in order:
             archive.file(f"modules/{name}", content)

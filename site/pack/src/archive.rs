@@ -97,6 +97,10 @@ impl Archive {
 
     /// The value of a `comment` record that moves the body on to the start of a page, if it lies in more pages than it
     /// has to: each costs the backend a map and an unmap.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "lengths of bodies in memory; BLOCK divides both PAGE and `start`, so `more` is 0 or at least BLOCK"
+    )]
     fn padding(&self, records: &[(&str, &[u8])], body: usize) -> Vec<u8> {
         // `LENGTH KEY=VALUE\n`, where the length counts itself.
         let record = |(key, value): &(&str, &[u8])| {

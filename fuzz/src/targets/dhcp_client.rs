@@ -18,6 +18,8 @@ use segment::{Given, Kind, Segment};
 use std::net::Ipv4Addr;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
+/// Frames that one step may send: those that waited for the device, at most 64, and some.
+const FRAMES: usize = 80;
 /// Steps of one input.
 const STEPS: usize = 120;
 /// What a server gives to another host, to none, or to everybody.
@@ -281,7 +283,7 @@ impl World {
             polls += 1;
             assert!(polls <= 16, "a deadline that stays in the past");
         }
-        assert!(self.segment.frames <= 64, "{:?}", self.segment);
+        assert!(self.segment.frames <= FRAMES, "{:?}", self.segment);
         self.segment.frames = 0;
         while let Some(event) = self.stack.next_event() {
             self.told = match event {

@@ -1,6 +1,7 @@
 //! The whole stack over its device: frames of any kind, and the DHCP client through all its states.
 
 use crate::choices::Choices;
+use crate::depth;
 use netstack::addressing::{Addressing, Prefix};
 use netstack::device::{Capabilities, Frame, ReceiveChecksum, TransmitError};
 use netstack::stack::Config;
@@ -111,6 +112,9 @@ pub fn stack(input: &[u8]) {
         if choices.is_empty() {
             break;
         }
+    }
+    if stack.addressing().is_some() {
+        depth::reached();
     }
 }
 

@@ -112,15 +112,16 @@ impl Segment {
             }
             (Kind::Release, None, Some(_)) => {
                 assert!(source == sent.client && self.was_given(source), "{source} was never given");
-                self.releases += 1;
             }
             _ => panic!("{sent:?}, server {server:?}"),
         }
         let unicast = matches!(kind, Kind::Release) || (kind == Kind::Request && requested.is_none());
         assert!(unicast || destination == Ipv4Addr::BROADCAST, "{sent:?} to {destination}");
         let xid = [bytes[4], bytes[5], bytes[6], bytes[7]];
+        // What the device had no room for comes again.
         if self.xids.last() != Some(&xid) {
             self.xids.push(xid);
+            self.releases += usize::from(kind == Kind::Release);
         }
         self.last = Some(sent);
     }

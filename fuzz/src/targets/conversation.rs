@@ -31,8 +31,9 @@ const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const PEERS: usize = 4;
 /// Steps of one conversation.
 const STEPS: usize = 250;
-/// Packets that one call may send: the largest window in the smallest segments, for each connection, and some.
-const PACKETS: usize = 20_000;
+/// Packets that one call may send: of each connection all that is queued, 128 of the longest chunks in the smallest segments,
+/// as a window that was measured in large segments lets out when the path becomes narrow.
+const PACKETS: usize = PEERS * 128 * 20_480 / 48;
 
 /// What a service answers with from the start, in bytes.
 const REPLIES: [usize; 8] = [0, 100, 1_000, 3_000, 0, 10_000, 1_460, 1];

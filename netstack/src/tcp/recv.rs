@@ -57,12 +57,7 @@ impl Receive {
 
     /// RCV.WND.
     pub(super) fn window(&self) -> u32 {
-        self.right().since(self.next)
-    }
-
-    /// RCV.NXT + RCV.WND. The peer's FIN may stand at the edge: it takes a number and no room.
-    fn right(&self) -> SeqNum {
-        self.edge.later(self.next)
+        self.edge.since(self.next)
     }
 
     /// The four cases of RFC 9293 section 3.10.7.4, table 6. `length` counts SYN and FIN.
@@ -175,19 +170,18 @@ impl Receive {
     /// The right edge that could be told now. It never moves back (RFC 9293 section 3.8.6: "SHOULD NOT shrink").
     fn reach(&self, limit: u32) -> SeqNum {
         let held = u32::try_from(self.ready().len()).unwrap_or(u32::MAX);
-        self.right().later(self.next.plus(limit.saturating_sub(held)))
+        self.edge.later(self.next.plus(limit.saturating_sub(held)))
     }
 
     /// Silly window avoidance, RFC 9293 section 3.8.6.2.2: the edge moves when it can move by a segment or half the buffer.
     fn next_edge(&self, limit: u32, segment: u32) -> SeqNum {
         let reach = self.reach(limit);
-        let right = self.right();
-        if reach.since(right) >= segment.min(limit / 2) { reach } else { right }
+        if reach.since(self.edge) >= segment.min(limit / 2) { reach } else { self.edge }
     }
 
     /// The service has read on, and the peer, who may wait for it, should be told of the window.
     pub(super) fn window_opened(&self, limit: u32, segment: u32) -> bool {
-        self.window() < limit / 2 && self.reach(limit).since(self.right()) >= segment.min(limit / 2)
+        self.window() < limit / 2 && self.reach(limit).since(self.edge) >= segment.min(limit / 2)
     }
 
     /// The window field of a segment that goes out now, and the edge that it tells.
@@ -195,7 +189,7 @@ impl Receive {
         let window = self.next_edge(limit, segment).since(self.next);
         let field = u16::try_from(window >> shift).unwrap_or(u16::MAX);
         let told = self.next.plus(u32::from(field) << shift);
-        Announcement { ack: self.next, field, edge: self.right().later(told) }
+        Announcement { ack: self.next, field, edge: self.edge.later(told) }
     }
 
     /// The segment has gone out.

@@ -15,22 +15,50 @@ use std::cell::Cell;
 /// The system's allocator, counting for each thread, in blocks of the kernel's heap (`kernel/src/memory/heap.rs`).
 struct Counting;
 
-/// The sizes of its blocks; what is longer takes what it asks for.
+/// The sizes of its blocks; what is longer takes what it asks for. A free block stays one of its size.
 const BLOCKS: [usize; 14] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
 
+fn class(layout: Layout) -> Option<usize> {
+    BLOCKS.iter().position(|size| *size >= layout.size())
+}
+
 fn block(layout: Layout) -> usize {
-    BLOCKS.into_iter().find(|size| *size >= layout.size()).unwrap_or(layout.size())
+    class(layout).map_or(layout.size(), |class| BLOCKS[class])
+}
+
+/// Takes note of `count` blocks more, which may be less than none, and of what the heap has come to.
+fn note(layout: Layout, count: isize) {
+    let size = block(layout);
+    let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add_signed(count * size as isize)));
+    let grown = match class(layout) {
+        None => count * size as isize,
+        Some(class) => {
+            let mut free = FREE.get();
+            free[class] -= count;
+            let carved = (-free[class]).max(0);
+            free[class] = free[class].max(0);
+            FREE.set(free);
+            carved * size as isize
+        }
+    };
+    TAKEN.set(TAKEN.get().wrapping_add_signed(grown));
+    MOST.set(MOST.get().max(TAKEN.get()));
 }
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static BYTES: Cell<usize> = const { Cell::new(0) };
+    /// Free blocks of each size.
+    static FREE: Cell<[isize; 14]> = const { Cell::new([0; 14]) };
+    /// What the heap has taken from the memory: blocks of each size, used or free, and all that is longer.
+    static TAKEN: Cell<usize> = const { Cell::new(1 << 40) };
     static MOST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The most bytes that were allocated at once while `act` ran, above what there was before.
+/// The most that the heap came to while `act` ran, above what there was before.
 fn most(act: impl FnOnce()) -> usize {
-    let before = BYTES.get();
+    FREE.set([0; 14]);
+    let before = TAKEN.get();
     MOST.set(before);
     act();
     MOST.get() - before
@@ -40,14 +68,13 @@ fn most(act: impl FnOnce()) -> usize {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(block(layout))));
-        let _ = MOST.try_with(|most| most.set(most.get().max(BYTES.get())));
+        note(layout, 1);
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_sub(block(layout))));
+        note(layout, -1);
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -83,6 +110,13 @@ impl Service for Pages {
         }
         if bytes.starts_with(b"MUCH") {
             while stream.send(Chunk::Inline(Inline::new(&[b'y'; 30]).unwrap())).is_ok() {}
+            return bytes.len();
+        }
+        // A head that never ends.
+        if bytes.starts_with(b"_") {
+            return 0;
+        }
+        if stream.room() < 4 {
             return bytes.len();
         }
         stream.send(Chunk::Static(b"HTTP/1.1 200 OK\r\nDate: ")).unwrap();
@@ -173,6 +207,13 @@ impl Bench {
         self.packet.extend_from_slice(payload);
         let remote = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + remote));
         self.tcp.receive(LOCAL, remote, Ecn::NotCapable, &self.packet, self.now, &mut Pages, &mut self.sink);
+    }
+
+    /// What is left of a crowd goes by its time-outs.
+    fn rest(&mut self) {
+        self.now = Instant::from_micros(self.now.micros() + 20_000_000);
+        self.tcp.reset(self.now, &mut Pages, &mut self.sink);
+        assert_eq!(self.tcp.lengths().1, 0);
     }
 
     fn counter(&self, name: &str) -> u64 {
@@ -271,6 +312,65 @@ fn limits_for_memory_hold_within_that_memory() {
         });
         println!("{taken} bytes of {memory} at most");
         assert!(taken < memory, "{taken} bytes of {memory}");
+    }
+}
+
+/// A free block serves blocks of its size alone: peers that fill one size after the other with all that the budgets give do
+/// not bring the heap to its end.
+#[test]
+fn one_size_after_the_other_stays_within_the_memory() {
+    for mebibytes in [8, 64] {
+        let limits = Limits::for_guest(free(mebibytes));
+        let taken = most(|| {
+            let mut bench = Bench::new();
+            bench.tcp = Tcp::with_limits([9; 32], limits);
+            let mut remote = limits.connections as u32;
+            for remote in 0..remote {
+                bench.open(remote);
+            }
+            bench.rest();
+            // Requests that never end, of ever more bytes; each crowd resets its connections.
+            for length in [100, 600, 1_200, 3_000, 9_000, 40_000] {
+                let crowd = limits.receive_all / (length + 400) + 10;
+                let all: Vec<_> = (0..crowd.min(limits.connections - 10) as u32)
+                    .map(|_| {
+                        remote += 1;
+                        let (next, expected) = bench.open(remote);
+                        for piece in 0..length.div_ceil(1_000) as u32 {
+                            let bytes = [b'_'; 1_000];
+                            let bytes = &bytes[..length.min(1_000)];
+                            bench.give(remote, Flags::ACK, next + piece * 1_000, expected, bytes);
+                        }
+                        (remote, next)
+                    })
+                    .collect();
+                for (remote, next) in all {
+                    bench.give(remote, Flags::RST, next + length.div_ceil(1_000) as u32 * 1_000, 0, &[]);
+                }
+                bench.rest();
+            }
+            // Responses that nobody takes: short queues, then long ones, then long flights.
+            for (text, times) in [(&b"GET"[..], 1), (b"GET", 3), (b"MUCH", 1), (b"GET", 30)] {
+                let crowd = (limits.sending / 900).min(limits.connections - 10) as u32;
+                let first = remote + 1;
+                for _ in 0..crowd {
+                    remote += 1;
+                    let (next, expected) = bench.open(remote);
+                    for time in 0..times {
+                        let next = next + time * text.len() as u32;
+                        bench.give(remote, Flags::PSH.with(Flags::ACK), next, expected, text);
+                    }
+                }
+                for remote in first..=remote {
+                    for next in 0..=times {
+                        bench.give(remote, Flags::RST, 101 + next * text.len() as u32, 0, &[]);
+                    }
+                }
+                bench.rest();
+            }
+        });
+        println!("{taken} of {} bytes at {mebibytes} MiB", free(mebibytes));
+        assert!(taken < free(mebibytes) / 8 * 7, "{taken} of {} bytes", free(mebibytes));
     }
 }
 

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 
 /// The most runs out of order on one connection. A segment costs a walk over these and no more, however small it is.
 const RANGES: usize = 16;
-/// The smallest buffer.
+/// The smallest buffer, and the next: what an allocator keeps by size in between, when it is free, would be for buffers of
+/// that size alone, and a peer could have one size after the other kept.
 const LEAST: usize = 512;
+const NEXT: usize = 4_096;
 
 /// Bytes that buffers have in all connections together.
 #[derive(Debug)]
@@ -169,7 +171,7 @@ impl Assembly {
             self.start = 0;
         }
         if needed > self.buffer.len() {
-            let length = needed.next_power_of_two().max(LEAST);
+            let length = if needed <= LEAST { LEAST } else { needed.next_power_of_two().max(NEXT) };
             if !budget.take(length.saturating_sub(self.buffer.len()), in_order) {
                 return Err(Refused::Budget);
             }
@@ -224,12 +226,12 @@ mod tests {
 
     #[test]
     fn out_of_order_takes_half_the_budget_in_order_the_rest() {
-        let (mut assembly, mut budget) = (Assembly::default(), Budget::new(4_096));
-        assert_eq!(assembly.insert(NEXT, NEXT.plus(3_000), &[1], &mut budget), Err(Refused::Budget));
+        let (mut assembly, mut budget) = (Assembly::default(), Budget::new(8_192));
+        assert_eq!(assembly.insert(NEXT, NEXT.plus(5_000), &[1], &mut budget), Err(Refused::Budget));
         assert!(assembly.insert(NEXT, NEXT.plus(2_000), &[1], &mut budget).is_ok());
-        assert_eq!(budget.used(), 2_048);
-        assert_eq!(assembly.append(NEXT, &[2; 3_000], &mut budget), Ok(NEXT.plus(3_000)));
         assert_eq!(budget.used(), 4_096);
+        assert_eq!(assembly.append(NEXT, &[2; 5_000], &mut budget), Ok(NEXT.plus(5_000)));
+        assert_eq!(budget.used(), 8_192);
         assembly.release(&mut budget);
         assert_eq!(budget.used(), 0);
     }

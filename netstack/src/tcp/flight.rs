@@ -7,6 +7,8 @@ use alloc::collections::VecDeque;
 /// The most runs on a scoreboard. At the bound, neighbours are joined and blocks that would split a run are not heeded:
 /// SACK is advice (RFC 2018 section 8), only the cumulative acknowledgment counts.
 const RUNS: usize = 1_024;
+/// The sizes of scoreboards: few, see `assembly`.
+const SIZES: [usize; 3] = [KEPT, 128, RUNS];
 /// Room that a scoreboard keeps when it is used again.
 const KEPT: usize = 8;
 
@@ -163,7 +165,18 @@ impl Flight {
             self.count(RunFate::InFlight, known, true);
             return;
         }
+        self.grow();
         self.runs.push_back(Run { start, length, sent: now, resent: false, fate: RunFate::InFlight });
+    }
+
+    /// Makes room for one run more.
+    fn grow(&mut self) {
+        let length = self.runs.len();
+        if length == self.runs.capacity()
+            && let Some(size) = SIZES.into_iter().find(|size| *size > length)
+        {
+            self.runs.reserve_exact(size.saturating_sub(length));
+        }
     }
 
     /// Everything before `una` has been acknowledged.
@@ -395,6 +408,7 @@ impl Flight {
         if self.is_full() {
             return false;
         }
+        self.grow();
         let Some(run) = self.runs.get_mut(at) else { return false };
         let first = middle.since(run.start);
         let second = Run { start: middle, length: run.length.saturating_sub(first), ..*run };

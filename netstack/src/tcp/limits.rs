@@ -59,10 +59,10 @@ impl Default for Limits {
 impl Limits {
     /// Limits for a guest of which `free` bytes are left for the stack and the service.
     ///
-    /// A mebibyte is for frames that wait, for neighbours and fragments, and for what the service makes; an eighth of the rest
-    /// for what the heap loses between its blocks.
+    /// A mebibyte is for frames that wait, for neighbours and fragments, and for what the service makes; a quarter of the rest
+    /// for what the heap keeps: a free block serves blocks of its size alone.
     pub fn for_guest(free: usize) -> Self {
-        Self::for_memory((free.saturating_sub(1 << 20) / 8).saturating_mul(7))
+        Self::for_memory((free.saturating_sub(1 << 20) / 4).saturating_mul(3))
     }
 
     /// Limits for a machine that can spare `bytes` for TCP, never above the defaults.

@@ -50,6 +50,10 @@ impl Queue {
         let length = chunk.bytes().len();
         if length != 0 {
             self.length = self.length.saturating_add(length);
+            // In one step, as few sizes are taken from the heap so: see `assembly`.
+            if self.chunks.len() == self.chunks.capacity() {
+                self.chunks.reserve_exact(CHUNKS.saturating_sub(self.chunks.len()));
+            }
             self.chunks.push_back(chunk);
         }
         Ok(())

@@ -59,25 +59,38 @@ impl Sum {
     }
 }
 
-/// The sum of 32-bit halves, with the carries of 32 bits added back in: below 2^34, so that as many runs can be added up
-/// as a packet can have bytes. 2^32 halves fit, more bytes than any slice here has.
+/// The sum of eight-byte words, each carry added back in, folded to 33 bits: as many runs can be added up as a packet can
+/// have bytes. Four sums, as the next carry into one has to wait for the last.
 #[inline]
 fn run(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let (mut low, mut high) = (0_u64, 0_u64);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut sums = [0_u64; 4];
+    for block in blocks {
+        for (sum, word) in sums.iter_mut().zip(block.as_chunks::<8>().0) {
+            *sum = with_carry(*sum, u64::from_ne_bytes(*word));
+        }
+    }
+    let [a, b, c, d] = sums;
+    let mut sum = with_carry(with_carry(a, b), with_carry(c, d));
+    let (words, rest) = rest.as_chunks::<8>();
     for word in words {
-        let word = u64::from_ne_bytes(*word);
-        low = low.wrapping_add(word & 0xffff_ffff);
-        high = high.wrapping_add(word >> 32);
+        sum = with_carry(sum, u64::from_ne_bytes(*word));
     }
-    let (pairs, last) = rest.as_chunks::<2>();
-    for pair in pairs {
-        low = low.wrapping_add(u64::from(u16::from_ne_bytes(*pair)));
+    if !rest.is_empty() {
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        sum = with_carry(sum, u64::from_ne_bytes(word));
     }
-    if let [last] = last {
-        low = low.wrapping_add(u64::from(u16::from_ne_bytes([*last, 0])));
-    }
-    (low >> 32).wrapping_add(low & 0xffff_ffff).wrapping_add((high >> 32).wrapping_add(high & 0xffff_ffff))
+    (sum >> 32).wrapping_add(sum & 0xffff_ffff)
+}
+
+/// The sum of two words, the carry out of it added back in (RFC 1071 section 2C).
+#[inline]
+fn with_carry(sum: u64, word: u64) -> u64 {
+    let (sum, carry) = sum.overflowing_add(word);
+    sum.wrapping_add(u64::from(carry))
 }
 
 /// Adds the carries back in until 16 bits are left.

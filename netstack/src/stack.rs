@@ -144,7 +144,7 @@ impl<S: Service> Stack<S> {
             return Some(Instant::ZERO);
         }
         let client = self.client.as_ref().and_then(dhcp::Client::next_deadline);
-        [client, self.interface.next_deadline(), self.tcp.next_deadline()].into_iter().flatten().min()
+        Instant::earliest(Instant::earliest(client, self.interface.next_deadline()), self.tcp.next_deadline())
     }
 
     /// The next thing that happened.

@@ -289,7 +289,10 @@ impl Interface {
     /// When [`Self::poll`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let claim = self.claim.as_ref().and_then(Claim::next_deadline);
-        [self.neighbours.next_deadline(), self.reassembly.next_deadline(), claim].into_iter().flatten().min()
+        Instant::earliest(
+            Instant::earliest(self.neighbours.next_deadline(), self.reassembly.next_deadline()),
+            claim,
+        )
     }
 
     /// Sends what waits for the device, gives up on fragments that did not come, and asks again for neighbours that have

@@ -29,7 +29,7 @@ impl<S: Service> Tcp<S> {
         let limits = self.shared.limits;
         let flags = segment.header.flags;
         let listens = !self.stopping && service.listens(tuple.local_port);
-        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(tuple, now, &mut self.shared, egress);
         if !listens {
             context.shared.counters.tcp_no_connection.count();
             context.reset_for(segment);
@@ -95,7 +95,7 @@ impl<S: Service> Tcp<S> {
         egress: &mut E,
     ) {
         let Some(entry) = self.half_open.get_mut(at) else { return };
-        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(tuple, now, &mut self.shared, egress);
         match entry.value.arrives(segment, &mut context) {
             Handshake::Ignored => (),
             Handshake::Again => entry.value.answer(&mut context),
@@ -157,7 +157,7 @@ impl<S: Service> Tcp<S> {
         service: &mut S,
         egress: &mut E,
     ) {
-        let context = Context { tuple, now, shared: &mut self.shared, egress: &mut *egress };
+        let context = Context::new(tuple, now, &mut self.shared, &mut *egress);
         let mut core = half_open.establish(segment, &context);
         self.shared.counters.tcp_established.count();
         let (peer, local) = ends(&tuple);
@@ -172,7 +172,7 @@ impl<S: Service> Tcp<S> {
 
     pub(super) fn half_open_timer<E: Egress + ?Sized>(&mut self, at: u32, now: Instant, egress: &mut E) {
         let Some(entry) = self.half_open.get_mut(at) else { return };
-        let mut context = Context { tuple: entry.tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(entry.tuple, now, &mut self.shared, egress);
         if entry.value.timer(&mut context) {
             let deadline = entry.value.deadline;
             self.half_open_timers.arm(at, deadline);

@@ -253,7 +253,7 @@ impl Core {
         }
         counters.tcp_unreachable.count();
         if let Unreachable::PacketTooBig { mtu } = error {
-            context.egress.packet_too_big(context.tuple.remote, mtu);
+            context.packet_too_big(mtu);
             // Each packet of a flight may bring the same error back: once is enough.
             let segment = u32::from(output::segment_size(self, context));
             if let Some(busy) = self.send.busy.as_mut().filter(|busy| busy.largest > segment) {

@@ -146,7 +146,7 @@ impl<S: Service> Tcp<S> {
     /// Ends a connection with a reset.
     pub(super) fn end<E: Egress + ?Sized>(&mut self, at: u32, now: Instant, service: &mut S, egress: &mut E) {
         let Some(entry) = self.connections.get(at) else { return };
-        let mut context = Context { tuple: entry.tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(entry.tuple, now, &mut self.shared, egress);
         output::reset(&entry.value.core, &mut context);
         self.finish(at, Fate::Closed, now, service);
     }

@@ -126,7 +126,7 @@ impl<S: Service> Tcp<S> {
             });
             return;
         }
-        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(tuple, now, &mut self.shared, egress);
         if let Some(at) = self.half_open.find(hash, &tuple) {
             self.handshake(at, hash, &segment, ecn, tuple, now, service, egress);
             return;
@@ -225,7 +225,7 @@ impl<S: Service> Tcp<S> {
     pub fn next_deadline(&self) -> Option<Instant> {
         let oldest = self.time_wait.oldest().and_then(|at| self.time_wait.get(at));
         let time_wait = oldest.map(|entry| entry.value.until);
-        [self.timers.next(), self.half_open_timers.next(), time_wait].into_iter().flatten().min()
+        Instant::earliest(Instant::earliest(self.timers.next(), self.half_open_timers.next()), time_wait)
     }
 
     /// Takes no more connections, and lets the service finish those that there are.
@@ -314,7 +314,7 @@ impl<S: Service> Tcp<S> {
         if let Some(busy) = connection.core.send.busy.as_mut() {
             busy.confine(self.shared.pool.is_full());
         }
-        let mut context = Context { tuple, now, shared: &mut self.shared, egress };
+        let mut context = Context::new(tuple, now, &mut self.shared, egress);
         let mut fate = step(connection, service, &mut context);
         if connection.core.reset && fate == Fate::Lives {
             output::reset(&connection.core, &mut context);

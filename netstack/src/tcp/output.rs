@@ -2,6 +2,7 @@
 
 use super::connection::Core;
 use super::options;
+use super::queue::{FEW, SLICES};
 use super::recovery::Phase;
 use super::send::{Probed, Send, Timer};
 use super::seq::SeqNum;
@@ -34,19 +35,19 @@ struct Bounds {
 
 /// The largest segment on the path, by its MTU.
 pub(super) fn path_mss<E: Egress + ?Sized>(context: &Context<'_, E>) -> u16 {
-    let remote = context.tuple.remote;
-    options::path_mss(remote, &context.egress.path(remote))
+    options::path_mss(context.tuple.remote, context.path())
 }
 
 /// Bytes of data in a full segment.
 pub(super) fn segment_size<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> u16 {
-    // What the options say does not matter to their length; nearly always there are the timestamps alone.
-    let timestamps = core.agreed.timestamps.then_some(Timestamps { value: 0, echo: 0 });
-    let options = match core.agreed.sack && core.receive.has_to_report() {
-        true => current_options(core, context.now),
-        false => Options { timestamps, ..Options::default() },
+    // Nearly always there are the timestamps alone.
+    let options = if core.agreed.sack && core.receive.has_to_report() {
+        u16::try_from(current_options(core, context.now).length()).unwrap_or_default()
+    } else if core.agreed.timestamps {
+        Timestamps::LENGTH
+    } else {
+        0
     };
-    let options = u16::try_from(options.length()).unwrap_or_default();
     core.agreed.peer_mss.min(path_mss(context)).saturating_sub(options).max(1)
 }
 
@@ -62,8 +63,8 @@ fn current_options(core: &Core, now: Instant) -> Options {
 
 fn bounds<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> Bounds {
     let remote = context.tuple.remote;
-    let path = context.egress.path(remote);
-    let path_mss = options::path_mss(remote, &path);
+    let path = context.path();
+    let path_mss = options::path_mss(remote, path);
     let options = current_options(core, context.now);
     let length = u32::try_from(options.length()).unwrap_or_default();
     let segment = u32::from(core.agreed.peer_mss.min(path_mss)).saturating_sub(length).max(1);
@@ -91,10 +92,19 @@ where
     }
     if core.send.busy.is_some() {
         restart(core, context);
-        while core.send.has_more() {
-            let bounds = bounds(core, context);
-            let Some(run) = next_run(core, &bounds) else { break };
-            transmit(core, context, &bounds, run)?;
+        if core.send.has_more() {
+            let mut bounds = bounds(core, context);
+            while let Some(run) = next_run(core, &bounds) {
+                // What came twice is reported once.
+                let again = core.receive.duplicate.is_some();
+                transmit(core, context, &bounds, run)?;
+                if !core.send.has_more() {
+                    break;
+                }
+                if again {
+                    bounds = self::bounds(core, context);
+                }
+            }
         }
         if !release(core, context) {
             set_timer(core, context);
@@ -190,6 +200,23 @@ fn transmit<E>(
 where
     E: Egress + ?Sized,
 {
+    // A list of slices is filled before it is used, and most segments need no long one.
+    if core.send.busy.as_ref().is_some_and(|busy| busy.queue.is_short()) {
+        transmit_slices::<E, FEW>(core, context, bounds, run)
+    } else {
+        transmit_slices::<E, SLICES>(core, context, bounds, run)
+    }
+}
+
+fn transmit_slices<E, const N: usize>(
+    core: &mut Core,
+    context: &mut Context<'_, E>,
+    bounds: &Bounds,
+    run: Run,
+) -> Result<(), SendError>
+where
+    E: Egress + ?Sized,
+{
     let Some(busy) = core.send.busy.as_ref() else { return Ok(()) };
     let offset = run.start.since(core.send.una) as usize;
     let after = busy.queue.len().saturating_sub(offset);
@@ -197,7 +224,7 @@ where
     let reduced = core.send.window_reduced && !run.again;
     let most = if reduced { bounds.segment as usize } else { usize::MAX };
     let wanted = (run.length as usize).min(after).min(most);
-    let mut payload = busy.queue.slices(offset, wanted);
+    let mut payload = busy.queue.slices::<N>(offset, wanted);
     if wanted > 0 {
         let fits = context.egress.fit(payload.as_slice()).min(payload.len());
         if fits < wanted {
@@ -253,7 +280,6 @@ fn sent<E: Egress + ?Sized>(
     segment: u32,
 ) {
     let now = context.now;
-    let stamp = core.clock.value(now);
     core.send.last_sent = now;
     if let Some(busy) = core.send.busy.as_mut() {
         busy.largest = busy.largest.max(segment.min(run.length));
@@ -268,7 +294,7 @@ fn sent<E: Egress + ?Sized>(
                 core.send.nxt = end;
             }
             if let Some(undo) = busy.undo.as_mut() {
-                undo.sent_again(run.length.div_ceil(segment.max(1)), stamp);
+                undo.sent_again(run.length.div_ceil(segment.max(1)), core.clock.value(now));
             }
         } else {
             busy.flight.sent(run.start, run.length, now);

@@ -9,6 +9,8 @@ use alloc::collections::VecDeque;
 pub(super) const CHUNKS: usize = 128;
 /// The most slices in a segment: as many as a netif packet has slots besides the header's.
 pub(super) const SLICES: usize = 17;
+/// As many as one response has, of which most queues consist.
+pub(super) const FEW: usize = 4;
 /// Room that a queue keeps when it is used again.
 const KEPT: usize = 8;
 
@@ -81,26 +83,31 @@ impl Queue {
         (self.skipped, self.length) = (0, 0);
     }
 
-    /// Up to `count` bytes from `offset` on: fewer where they would take more than [`SLICES`] slices.
-    pub(super) fn slices(&self, offset: usize, count: usize) -> Payload<'_> {
-        let mut payload = Payload { slices: [Slice::Static(&[]); SLICES], count: 0, length: 0 };
+    /// Whether all of it fits [`FEW`] slices.
+    pub(super) fn is_short(&self) -> bool {
+        self.chunks.len() <= FEW
+    }
+
+    /// Up to `count` bytes from `offset` on: fewer where they would take more than `N` slices.
+    pub(super) fn slices<const N: usize>(&self, offset: usize, count: usize) -> Payload<'_, N> {
+        let mut payload = Payload { slices: [Slice::Static(&[]); N], count: 0, length: 0 };
         let mut skip = self.skipped.saturating_add(offset);
         for chunk in &self.chunks {
-            let length = chunk.bytes().len();
-            if skip >= length {
-                skip = skip.saturating_sub(length);
+            let bytes = chunk.bytes();
+            if skip >= bytes.len() {
+                skip = skip.saturating_sub(bytes.len());
                 continue;
             }
-            let wanted = count.saturating_sub(payload.length).min(length.saturating_sub(skip));
+            let wanted = count.saturating_sub(payload.length).min(bytes.len().saturating_sub(skip));
             let range = skip..skip.saturating_add(wanted);
-            let slice = match chunk {
-                Chunk::Static(bytes) => Slice::Static(bytes.get(range).unwrap_or_default()),
-                other => Slice::Borrowed(other.bytes().get(range).unwrap_or_default()),
-            };
             skip = 0;
-            if wanted == 0 || !payload.push(slice) {
-                break;
-            }
+            let Some(place) = payload.slices.get_mut(payload.count).filter(|_| wanted > 0) else { break };
+            *place = match chunk {
+                Chunk::Static(bytes) => Slice::Static(bytes.get(range).unwrap_or_default()),
+                _ => Slice::Borrowed(bytes.get(range).unwrap_or_default()),
+            };
+            payload.count = payload.count.saturating_add(1);
+            payload.length = payload.length.saturating_add(wanted);
         }
         payload
     }
@@ -108,27 +115,19 @@ impl Queue {
 
 /// The slices of one segment.
 #[derive(Debug)]
-pub(super) struct Payload<'a> {
-    slices: [Slice<'a>; SLICES],
+pub(super) struct Payload<'a, const N: usize> {
+    slices: [Slice<'a>; N],
     count: usize,
     length: usize,
 }
 
-impl<'a> Payload<'a> {
+impl<'a, const N: usize> Payload<'a, N> {
     pub(super) fn as_slice(&self) -> &[Slice<'a>] {
         self.slices.get(..self.count).unwrap_or_default()
     }
 
     pub(super) fn len(&self) -> usize {
         self.length
-    }
-
-    fn push(&mut self, slice: Slice<'a>) -> bool {
-        let Some(place) = self.slices.get_mut(self.count) else { return false };
-        *place = slice;
-        self.count = self.count.saturating_add(1);
-        self.length = self.length.saturating_add(slice.bytes().len());
-        true
     }
 
     /// Keeps the first `length` bytes.
@@ -161,7 +160,7 @@ mod tests {
     use std::boxed::Box;
     use std::vec::Vec;
 
-    fn bytes(payload: &Payload<'_>) -> Vec<u8> {
+    fn bytes(payload: &Payload<'_, SLICES>) -> Vec<u8> {
         payload.as_slice().iter().flat_map(|slice| slice.bytes()).copied().collect()
     }
 
@@ -170,7 +169,7 @@ mod tests {
         let mut queue = Queue::new();
         queue.push(Chunk::Inline(Inline::new(b"head").unwrap())).unwrap();
         queue.push(Chunk::Static(b"body")).unwrap();
-        let payload = queue.slices(2, 4);
+        let payload = queue.slices::<FEW>(2, 4);
         assert!(matches!(payload.as_slice(), [Slice::Borrowed(b"ad"), Slice::Static(b"bo")]));
     }
 
@@ -183,7 +182,7 @@ mod tests {
         assert!(queue.push(Chunk::Static(b"y")).is_err());
         queue.release(1);
         queue.push(Chunk::Static(b"y")).unwrap();
-        assert_eq!(queue.slices(0, 128).len(), 17);
+        assert_eq!(queue.slices::<SLICES>(0, 128).len(), 17);
     }
 
     proptest! {
@@ -211,7 +210,7 @@ mod tests {
                 prop_assert_eq!(queue.len(), model.len());
                 let from = offset.min(model.len());
                 let to = (from + count).min(model.len());
-                let mut payload = queue.slices(from, to - from);
+                let mut payload = queue.slices::<SLICES>(from, to - from);
                 let got = bytes(&payload);
                 prop_assert_eq!(&got[..], &model[from..from + got.len()]);
                 prop_assert!(got.len() == to - from || payload.as_slice().len() == SLICES);

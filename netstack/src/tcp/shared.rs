@@ -6,7 +6,7 @@ use super::demux::Tuple;
 use super::isn::Secrets;
 use super::limits::Limits;
 use super::send::Pool;
-use crate::egress::{Ecn, Egress, SendError};
+use crate::egress::{Ecn, Egress, Path, SendError};
 use crate::wire::tcp::{Flags, Header, Options, Segment};
 use crate::{Duration, Instant};
 use core::fmt;
@@ -61,9 +61,26 @@ pub(super) struct Context<'a, E: ?Sized> {
     pub(super) now: Instant,
     pub(super) shared: &'a mut Shared,
     pub(super) egress: &'a mut E,
+    /// What the path to the peer takes, which does not change but by [`Self::packet_too_big`].
+    path: Path,
 }
 
-impl<E: Egress + ?Sized> Context<'_, E> {
+impl<'a, E: Egress + ?Sized> Context<'a, E> {
+    pub(super) fn new(tuple: Tuple, now: Instant, shared: &'a mut Shared, egress: &'a mut E) -> Self {
+        let path = egress.path(tuple.remote);
+        Self { tuple, now, shared, egress, path }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A router has no room for packets above `mtu` bytes.
+    pub(super) fn packet_too_big(&mut self, mtu: u16) {
+        self.egress.packet_too_big(self.tuple.remote, mtu);
+        self.path = self.egress.path(self.tuple.remote);
+    }
+
     /// Sends a segment without data.
     pub(super) fn reply(
         &mut self,

@@ -146,18 +146,19 @@ impl<'a> Segment<'a> {
 impl Header {
     /// The header with its options, padded to whole words; the checksum is zero.
     pub fn emit(&self, options: &Options) -> Emitted {
-        let options = options.emit();
-        let words = options.length.wrapping_add(HEADER) / 4;
-        let mut emitted = Emitted::new();
-        emitted.put(&self.source.to_be_bytes());
-        emitted.put(&self.destination.to_be_bytes());
-        emitted.put(&self.sequence.to_be_bytes());
-        emitted.put(&self.acknowledgment.to_be_bytes());
-        emitted.put(&[u8::try_from(words).unwrap_or_default() << 4, self.flags.bits()]);
-        emitted.put(&self.window.to_be_bytes());
-        emitted.put(&[0, 0]);
-        emitted.put(&self.urgent.to_be_bytes());
-        emitted.put(options.bytes());
+        let mut emitted = Emitted { bytes: [0; HEADER + OPTIONS], length: HEADER };
+        options.emit(&mut emitted);
+        let words = u8::try_from(emitted.length / 4).unwrap_or_default();
+        let [s0, s1] = self.source.to_be_bytes();
+        let [d0, d1] = self.destination.to_be_bytes();
+        let [q0, q1, q2, q3] = self.sequence.to_be_bytes();
+        let [a0, a1, a2, a3] = self.acknowledgment.to_be_bytes();
+        let [w0, w1] = self.window.to_be_bytes();
+        let [u0, u1] = self.urgent.to_be_bytes();
+        if let Some(fixed) = emitted.bytes.first_chunk_mut::<HEADER>() {
+            let (offset, flags) = (words << 4, self.flags.bits());
+            *fixed = [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, 0, 0, u0, u1];
+        }
         emitted
     }
 }
@@ -170,10 +171,6 @@ pub struct Emitted {
 }
 
 impl Emitted {
-    fn new() -> Self {
-        Self { bytes: [0; HEADER + OPTIONS], length: 0 }
-    }
-
     /// Appends; what does not fit is left out whole.
     fn put(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
@@ -201,6 +198,11 @@ pub struct Timestamps {
     pub value: u32,
     /// TSecr: the receiver's clock, echoed.
     pub echo: u32,
+}
+
+impl Timestamps {
+    /// Bytes of the option with its padding, without SACK permitted before it.
+    pub const LENGTH: u16 = 12;
 }
 
 /// At most four SACK blocks (RFC 2018 section 3), each from its left edge to just before its right edge.
@@ -371,8 +373,7 @@ impl Options {
     }
 
     /// Each option starts a word, as is usual: the fast paths of peers look for that.
-    fn emit(&self) -> Emitted {
-        let mut out = Emitted::new();
+    fn emit(&self, out: &mut Emitted) {
         if let Some(size) = self.maximum_segment_size {
             out.put(&[kind::MAXIMUM_SEGMENT_SIZE, 4]);
             out.put(&size.to_be_bytes());
@@ -388,14 +389,17 @@ impl Options {
             if !self.sack_permitted {
                 out.put(&[kind::NO_OPERATION; 2]);
             }
-            out.put(&[kind::TIMESTAMPS, 10]);
-            out.put(&value.to_be_bytes());
-            out.put(&echo.to_be_bytes());
+            let ([v0, v1, v2, v3], [e0, e1, e2, e3]) = (value.to_be_bytes(), echo.to_be_bytes());
+            out.put(&[kind::TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3]);
         }
         if let Some(shift) = self.window_scale {
             out.put(&[kind::NO_OPERATION, kind::WINDOW_SCALE, 3, shift]);
         }
-        let blocks = self.sack.as_slice().get(..self.fitting_blocks(out.length)).unwrap_or_default();
+        let blocks = self
+            .sack
+            .as_slice()
+            .get(..self.fitting_blocks(out.length.saturating_sub(HEADER)))
+            .unwrap_or_default();
         if !blocks.is_empty() {
             let length = u8::try_from(blocks.len()).unwrap_or_default().saturating_mul(8).saturating_add(2);
             out.put(&[kind::NO_OPERATION, kind::NO_OPERATION, kind::SACK, length]);
@@ -404,7 +408,6 @@ impl Options {
                 out.put(&right.to_be_bytes());
             }
         }
-        out
     }
 }
 

@@ -3,6 +3,7 @@
 use super::field::{self, Fields};
 use super::head::TARGET_LIMIT;
 use super::response::Status;
+use super::scan;
 use super::target;
 use crate::pax::decimal;
 
@@ -137,11 +138,9 @@ impl Method {
 
 /// `method SP request-target SP HTTP-version`: the method, the target, and whether the version is 1.0.
 fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], bool), Rejection> {
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Rejection::RequestLine);
-    };
-    if !field::is_token(method) || target.is_empty() {
+    let (method, rest) = part(line).ok_or(Rejection::RequestLine)?;
+    let (target, version) = part(rest).ok_or(Rejection::RequestLine)?;
+    if target.is_empty() || (method != b"GET" && !field::is_token(method)) {
         return Err(Rejection::RequestLine);
     }
     if target.len() > TARGET_LIMIT {
@@ -155,6 +154,12 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], bool), Rejection> {
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Rejection::Version),
         _ => Err(Rejection::RequestLine),
     }
+}
+
+/// What stands before the first space, and after it.
+fn part(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (part, rest) = line.split_at_checked(scan::space(line)?)?;
+    Some((part, rest.get(1..)?))
 }
 
 /// What the fields say that the server looks at for each request.

@@ -8,6 +8,11 @@ pub fn line_feed(bytes: &[u8]) -> Option<usize> {
     first(bytes, |word| equal(word, b'\n'))
 }
 
+/// The first space.
+pub fn space(bytes: &[u8]) -> Option<usize> {
+    first(bytes, |word| equal(word, b' '))
+}
+
 /// The first control character, tab and DEL among them.
 pub fn control(bytes: &[u8]) -> Option<usize> {
     first(bytes, |word| below(word, b' ') | equal(word, 0x7f))
@@ -86,6 +91,7 @@ mod tests {
             prop_assert_eq!(control(&bytes), bytes.iter().position(|byte| *byte < 0x20 || *byte == 0x7f));
             let place = |wanted: u8| bytes.iter().position(|byte| *byte == wanted);
             prop_assert_eq!((percent(&bytes), question_mark(&bytes)), (place(b'%'), place(b'?')));
+            prop_assert_eq!(space(&bytes), place(b' '));
             prop_assert_eq!(no_target(&bytes), bytes.iter().position(|byte| !is_target(*byte)));
         }
     }

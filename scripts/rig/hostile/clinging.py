@@ -17,6 +17,7 @@ OPENING_SECONDS = 60
 AT_ONCE = 256
 LORIS = 1000
 TAKERS = 300
+VANISHING = 1200
 SCATTERED = 64
 STORM_RATE = 500
 
@@ -59,6 +60,16 @@ def idle(wire, seconds):
     require(held >= wanted and there >= wanted, f"the server holds {there}, and resets {gone} of them")
     peers.leave()
     return f"{peers.opened} connections, {served} had a page, {held} held, {gone} given up by the server"
+
+
+def vanish(wire, seconds):
+    """Connections whose peers are never heard of again: idle, in the middle of a head, before a page."""
+    peers = Peers(wire, heeds_data=False)
+    said = (b"", HEAD, REQUEST)
+    peers.on_open = lambda peer: peers.send(peer, said[peer.port % 3])
+    open_all(peers, VANISHING)
+    wait(peers, seconds)
+    return f"{peers.opened} connections, {len(peers.in_state(RESET))} given up by the server"
 
 
 def loris(wire, seconds):

@@ -14,7 +14,9 @@ MSS = bytes.fromhex("020405b4")
 class Peer:
     """One end of a connection, at an address that is nobody's."""
 
-    __slots__ = ("address", "port", "next", "expected", "acknowledged", "state", "received", "asked", "window", "offered")
+    __slots__ = (
+        "address", "port", "next", "expected", "acknowledged", "state", "received", "asked", "window", "offered",
+    )  # fmt: skip
 
     def __init__(self, address, port, sequence, window):
         self.address, self.port = address, port

@@ -9,9 +9,8 @@ from . import packets
 
 ETH_P_IP = 0x0800
 SO_ATTACH_FILTER = 26
-# Who attacks: addresses of RFC 2544, beyond the router that this host is. It forwards nothing, so nobody answers for them.
-NOBODY = bytes([198, 18])
-# struct sock_filter, each (code, jt, jf, k): IPv4 to 198.18.0.0/15 (linux/filter.h).
+# Who attacks has addresses of RFC 2544, 198.18.0.0/15, beyond the router that this host is: nobody answers for them.
+# struct sock_filter of linux/filter.h, each (code, jt, jf, k): IPv4 to those addresses.
 TO_NOBODY = (
     (0x28, 0, 0, 12), (0x15, 0, 4, ETH_P_IP),
     (0x20, 0, 0, 30), (0x54, 0, 0, 0xFFFE0000), (0x15, 0, 1, 0xC6120000),

@@ -387,7 +387,9 @@ impl<P: Platform> Device<P> {
             // Unplugged, or plugged in again somewhere else.
             self.end_epoch();
             if let Some(old) = self.identity.take() {
-                store.unwatch(&format!("{}/state", old.backend)).map_err(KeyError::Store)?;
+                for key in ["state", "online"] {
+                    store.unwatch(&format!("{}/{key}", old.backend)).map_err(KeyError::Store)?;
+                }
             }
             let identity = Identity::read(store, &self.front)?;
             if let Some(new) = &identity {
@@ -397,6 +399,10 @@ impl<P: Platform> Device<P> {
             self.identity = identity;
         }
         let Some(Identity { backend, .. }) = &self.identity else { return Ok(None) };
+        if self.phase == Phase::Closed {
+            // Whether the device may start again is heeded in this phase alone.
+            store.watch(&format!("{backend}/online")).map_err(KeyError::Store)?;
+        }
         let keys = ["state", "online"].map(|key| format!("{backend}/{key}"));
         let [state, online] = Key::read_all(store, keys)?;
         let state = state.parse(XenbusState::parse)?.unwrap_or(XenbusState::Unknown);

@@ -398,6 +398,38 @@ fn a_refusal_leaves_no_watch_unset() {
     }
 }
 
+/// A closed device waits for its backend's `online` as well as for its state, whatever fails on the way.
+#[test]
+fn online_alone_starts_a_closed_device() {
+    let mut closed = 0;
+    for calls in 0..8 {
+        let mut rig = Rig::new(&[], SIZES);
+        let online = format!("{}/online", SimStore::BACKEND);
+        assert!(!rig.store.watches().contains(&online), "nobody heeds it");
+        rig.store.set_back("online", "0");
+        rig.backend.disconnect(&rig.store);
+        rig.store.set_back("state", "6");
+        rig.store.refuse_after(Some(calls));
+        rig.control();
+        rig.store.refuse_after(None);
+        while let Some(at) = rig.device.deadline() {
+            rig.now = at.max(rig.now);
+            rig.control();
+        }
+        if rig.device.phase() == Phase::Waiting {
+            // Our Closed was refused, so we began anew, and the backend's state is what counts.
+            continue;
+        }
+        assert_eq!(rig.device.phase(), Phase::Closed, "after {calls} calls");
+        closed += 1;
+        assert!(rig.store.watches().contains(&online), "after {calls} calls nothing tells of it");
+        rig.store.set_back("online", "1");
+        rig.control();
+        assert_eq!(rig.store.front("state").as_deref(), Some("1"));
+    }
+    assert!(closed > 4, "only {closed}");
+}
+
 #[test]
 fn keys_written_without_an_answer_are_taken_back() {
     let (machine, mut store, mut device) = fresh(&[]);

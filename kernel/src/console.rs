@@ -20,6 +20,7 @@ use xen::console::ConsoleInterface;
 static HISTORY: History = History::new();
 static RING: Once<Ring> = Once::new();
 static LOST: AtomicU64 = AtomicU64::new(0);
+static IGNORED: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes of a log line.
 const LONGEST_LINE: usize = 512;
@@ -115,6 +116,23 @@ pub fn resume(info: &StartInfo) {
     if let Some(ring) = RING.get() {
         ring.port.store(info.console_port().0, Ordering::Relaxed);
     }
+}
+
+/// Throws away what was typed: nothing here reads it, and the daemon waits for the room. To be called when the console's
+/// event channel has fired.
+pub fn ignore_input() {
+    let Some(ring) = RING.get() else { return };
+    // The daemon's indices make no sense: there is nothing to throw away.
+    let ignored = ring.interface.keyboard().discard().unwrap_or(0);
+    if ignored > 0 {
+        IGNORED.fetch_add(u64::try_from(ignored).unwrap_or(0), Ordering::Relaxed);
+        let _ = hypercall::send(ring.port());
+    }
+}
+
+/// Bytes that were typed, and ignored.
+pub fn ignored() -> u64 {
+    IGNORED.load(Ordering::Relaxed)
 }
 
 /// Bytes of the log that were dropped before the daemon read them.

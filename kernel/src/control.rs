@@ -1,5 +1,6 @@
-//! What the toolstack asks of the running domain: `control/shutdown`, and `control/sysrq` (`xl sysrq`).
+//! What the toolstack asks of the running domain: `control/shutdown`, `control/sysrq` (`xl sysrq`), and what it allots.
 
+use crate::allotment::{PROCESSORS, TARGET};
 use crate::pv::hypercall::Shutdown;
 use crate::xenstore::Store;
 use xen::control::{FEATURES, Request, SHUTDOWN, SYSRQ, Sysrq};
@@ -8,9 +9,33 @@ use xen::xenstore::{Error, WatchId};
 /// Bytes of an unknown request that the console shows.
 const SHOWN: usize = 32;
 
-/// The watches on what the toolstack writes.
+/// The watches on what the toolstack writes. That on orders stands first; the others can wait until the guest serves.
 pub struct Control {
-    watches: [WatchId; 2],
+    orders: WatchId,
+    others: Option<[WatchId; 3]>,
+}
+
+/// What the toolstack may have written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Topics {
+    /// `control/shutdown`.
+    pub orders: bool,
+    /// `control/sysrq`.
+    pub sysrq: bool,
+    /// `memory/target`.
+    pub memory: bool,
+    /// `cpu`.
+    pub processors: bool,
+}
+
+impl Topics {
+    /// All of them.
+    pub const ALL: Self = Self { orders: true, sysrq: true, memory: true, processors: true };
+
+    /// Whether it is none of them.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// What `control/shutdown` can order.
@@ -22,19 +47,10 @@ pub enum Order {
     Suspend,
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Asked {
-    /// To end, or to be saved.
-    pub order: Option<Order>,
-    /// To show counters and tables on the console.
-    pub show: bool,
-}
-
 impl Control {
     /// Says what this domain understands, and watches for it.
     pub fn open(store: &mut Store) -> Result<Self, Error> {
-        let control = Self { watches: [store.session().watch(SHUTDOWN)?, store.session().watch(SYSRQ)?] };
+        let control = Self { orders: store.session().watch(SHUTDOWN)?, others: None };
         control.announce(store)?;
         Ok(control)
     }
@@ -45,19 +61,36 @@ impl Control {
         FEATURES.into_iter().try_for_each(|feature| store.session().write_unheeded(feature, b"1"))
     }
 
-    /// Whether a watch is one of these: when it fires, [`Control::request`] wants to be called.
-    pub fn owns(&self, watch: WatchId) -> bool {
-        self.watches.contains(&watch)
+    /// Whether all is watched.
+    pub fn is_whole(&self) -> bool {
+        self.others.is_some()
     }
 
-    /// What the toolstack asks, acknowledged by clearing the node.
-    pub fn request(&self, store: &mut Store) -> Result<Asked, Error> {
-        Ok(Asked { order: order(store)?, show: sysrq(store)? })
+    /// Watches what is not watched yet.
+    pub fn complete(&mut self, store: &mut Store) -> Result<(), Error> {
+        if self.others.is_none() {
+            let session = store.session();
+            self.others = Some([session.watch(SYSRQ)?, session.watch(TARGET)?, session.watch(PROCESSORS)?]);
+        }
+        Ok(())
+    }
+
+    /// Adds to the topics the one that a watch tells of; false where the watch is none of these.
+    pub fn hears(&self, watch: WatchId, topics: &mut Topics) -> bool {
+        let topic = match self.others {
+            _ if watch == self.orders => &mut topics.orders,
+            Some([sysrq, ..]) if watch == sysrq => &mut topics.sysrq,
+            Some([_, memory, _]) if watch == memory => &mut topics.memory,
+            Some([.., processors]) if watch == processors => &mut topics.processors,
+            _ => return false,
+        };
+        *topic = true;
+        true
     }
 }
 
 /// Whether to show what `xl sysrq DOMAIN s` is for; help, and letters that nobody knows, are answered here.
-fn sysrq(store: &mut Store) -> Result<bool, Error> {
+pub fn sysrq(store: &mut Store) -> Result<bool, Error> {
     let value = match store.session().read(SYSRQ) {
         // An old toolstack makes no such node.
         Err(error) if error.is_absent() => return Ok(false),
@@ -79,7 +112,7 @@ fn sysrq(store: &mut Store) -> Result<bool, Error> {
 }
 
 /// What `control/shutdown` asks for. A request that this domain does not know is left there, with a line on the console.
-fn order(store: &mut Store) -> Result<Option<Order>, Error> {
+pub fn order(store: &mut Store) -> Result<Option<Order>, Error> {
     let asked = store.session().transaction(|transaction| {
         let value = match transaction.read(SHUTDOWN) {
             Err(error) if error.is_absent() => return Ok(None),

@@ -3,7 +3,8 @@
 mod report;
 mod resume;
 
-use crate::control::{Asked, Control, Order};
+use crate::allotment::Allotment;
+use crate::control::{self, Control, Order, Topics};
 use crate::events::Events;
 use crate::grants::Grants;
 use crate::nic::{self, Nic};
@@ -44,6 +45,10 @@ const CONTROL_AGAIN: Duration = Duration::from_secs(1);
 /// The longest that it waits.
 const CONTROL_AGAIN_MAX: Duration = Duration::from_secs(64);
 
+/// When what the toolstack may ask of a running guest is watched: each watch is a way to dom0 and back, and no boot
+/// waits for it.
+const LISTEN_CLOSELY: Instant = Instant::from_micros(2_000_000);
+
 /// Sleeps that fail one after the other before the guest gives up: without sleep it only burns its processor.
 const POLL_FAILURES: u32 = 1000;
 
@@ -71,6 +76,8 @@ pub struct Guest {
     pub device: netfront::device::Device<Grants>,
     /// The web server.
     pub server: Server,
+    /// What the toolstack allots.
+    pub allotment: Allotment,
     /// The timer that ends a guest that hangs.
     pub watchdog: Watchdog,
     /// What a save takes; `None` where there was no memory for it.
@@ -170,15 +177,17 @@ impl Guest {
             let heard = self.hear(now, &mut progress);
             let exchanged = self.exchange(now, &mut progress);
             self.tell(&mut progress);
+            self.listen_closely(now, &mut progress);
+            self.allotment.step();
             self.publish(now, &mut progress);
             self.stop(now, &mut progress);
             self.watchdog.feed(now);
-            if let Some(port) = console::port() {
-                self.events.take(port);
+            if console::port().is_some_and(|port| self.events.take(port)) {
+                console::ignore_input();
             }
             console::flush();
             // A call to the store that waited for its answer may have taken an event in.
-            if !heard && !exchanged && !self.store.has_fired() {
+            if !heard && !exchanged && !self.store.has_fired() && !self.allotment.is_busy() {
                 self.sleep(&mut progress);
             }
         }
@@ -193,17 +202,15 @@ impl Guest {
         }
         let mut keys_changed = self.device.deadline().is_some_and(|at| at <= Microseconds(now.micros()));
         let asked_again = progress.control_again.is_some_and(|at| at <= now);
+        let mut topics = if asked_again { Topics::ALL } else { Topics::default() };
         let mut heard = keys_changed || asked_again;
-        let mut asked = asked_again;
         while let Some(watch) = self.store.fired() {
             heard = true;
-            match &self.control {
-                Some(control) if control.owns(watch) => asked = true,
-                _ => keys_changed = true,
-            }
+            let known = self.control.as_ref().is_some_and(|control| control.hears(watch, &mut topics));
+            keys_changed |= !known;
         }
-        if asked {
-            self.heed(now, progress);
+        if !topics.is_empty() {
+            self.heed(topics, now, progress);
         }
         if keys_changed {
             self.connect(now, progress);
@@ -212,16 +219,12 @@ impl Guest {
     }
 
     /// Reads what the toolstack asks for. No further event comes for it, so where the store fails it is read again later.
-    fn heed(&mut self, now: Instant, progress: &mut Progress) {
+    fn heed(&mut self, topics: Topics, now: Instant, progress: &mut Progress) {
         progress.control_again = None;
-        match self.request() {
-            Ok(Asked { order, show }) => {
+        match self.request(topics, progress) {
+            Ok(order) => {
                 progress.store_error = None;
                 progress.control_delay = CONTROL_AGAIN;
-                if show {
-                    self.print_counters(progress.stack.as_ref());
-                    self.print_tables(progress.stack.as_ref());
-                }
                 match order {
                     Some(Order::End(reason)) => self.begin_stop(reason, now, progress),
                     Some(Order::Suspend) => self.suspend(progress),
@@ -237,13 +240,37 @@ impl Guest {
         }
     }
 
-    /// What the toolstack asks for; watches for it first where that could not be done before.
-    fn request(&mut self) -> Result<Asked, Error> {
-        let control = match &mut self.control {
-            Some(control) => control,
-            control => control.insert(Control::open(&mut self.store)?),
-        };
-        control.request(&mut self.store)
+    /// What the toolstack orders; all else that it asks for is done here. Watches for it first where that could not be
+    /// done before.
+    fn request(&mut self, topics: Topics, progress: &Progress) -> Result<Option<Order>, Error> {
+        let Self { store, allotment, .. } = self;
+        if self.control.is_none() {
+            self.control = Some(Control::open(store)?);
+        }
+        if topics.memory {
+            allotment.read_memory(store)?;
+        }
+        if topics.processors {
+            allotment.read_processors(store)?;
+        }
+        if topics.sysrq && control::sysrq(store)? {
+            self.print_counters(progress.stack.as_ref());
+            self.print_tables(progress.stack.as_ref());
+        }
+        if topics.orders { control::order(&mut self.store) } else { Ok(None) }
+    }
+
+    /// Watches what can wait until the guest has had its time to begin serving.
+    fn listen_closely(&mut self, now: Instant, progress: &mut Progress) {
+        let Some(control) = self.control.as_mut().filter(|control| !control.is_whole()) else { return };
+        if now < LISTEN_CLOSELY {
+            return;
+        }
+        if let Err(error) = control.complete(&mut self.store) {
+            progress.complain(error);
+            self.control = None;
+            progress.control_again = Some(now + progress.control_delay);
+        }
     }
 
     /// Brings the interface's handshake on.
@@ -375,7 +402,10 @@ impl Guest {
         let stack = progress.stack.as_ref().and_then(Stack::next_deadline);
         let stop = progress.stop.as_ref().map(|stop| stop.until);
         let publish = self.publish_deadline(progress);
-        let deadlines = [device, stack, stop, publish, progress.control_again, self.watchdog.deadline()];
+        let whole = self.control.as_ref().is_none_or(Control::is_whole);
+        let closely = (!whole).then_some(LISTEN_CLOSELY);
+        let watchdog = self.watchdog.deadline();
+        let deadlines = [device, stack, stop, publish, closely, progress.control_again, watchdog];
         let until = deadlines.into_iter().flatten().min();
         let until = until.map(|until| self.clock.system_time_at(until));
         let store = self.store.port();

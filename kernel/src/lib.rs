@@ -11,7 +11,7 @@
 //! - [`grants`]: the grant table, and the machine under the network's driver.
 //! - [`suspend`]: being saved, and going on elsewhere.
 //! - [`nic`]: the stack's device over that driver.
-//! - [`xenstore`], [`control`], [`cmdline`]: what the toolstack says.
+//! - [`xenstore`], [`control`], [`allotment`], [`cmdline`]: what the toolstack says.
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+pub mod allotment;
 pub mod boot;
 pub mod cmdline;
 pub mod console;

@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use kernel::allotment::Allotment;
 use kernel::control::Control;
 use kernel::events::Events;
 use kernel::grants::Grants;
@@ -42,6 +43,21 @@ fn main(entry: Entry) -> ! {
     let device = guest::device(grants);
     let server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
     let config = guest::config(options.address, identity.name);
+    let allotment = Allotment::new();
     let counters = LoopCounters::default();
-    Guest { events, clock, store, control, device, server, watchdog, suspend, config, seed, counters }.run()
+    Guest {
+        events,
+        clock,
+        store,
+        control,
+        device,
+        server,
+        allotment,
+        watchdog,
+        suspend,
+        config,
+        seed,
+        counters,
+    }
+    .run()
 }

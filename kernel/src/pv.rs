@@ -13,6 +13,7 @@ pub mod layout;
 pub mod p2m;
 pub mod page_ranges;
 pub mod page_table;
+pub mod reservation;
 pub mod shared_info;
 pub mod start_info;
 pub mod suspend;

@@ -115,10 +115,12 @@ impl Guest {
             grants.free()
         );
         log::info!(
-            "memory: free_pages={} heap_bytes={} console_lost={}",
+            "memory: free_pages={} given_pages={} heap_bytes={} console_lost={} console_ignored={}",
             memory::free_pages(),
+            self.allotment.given(),
             memory::heap_in_use(),
-            console::lost()
+            console::lost(),
+            console::ignored()
         );
         log::info!(
             "ring: phase={:?} tx_in_flight={} rx_posted={} quarantined={}",

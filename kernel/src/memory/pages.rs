@@ -69,6 +69,11 @@ impl Free {
     }
 
     fn put(&mut self, page: NonNull<u8>) {
+        // One that follows on widens what the heap can grow into: memory that was given back comes again in order.
+        if !self.unused.is_empty() && page.addr().get() == self.unused.end {
+            self.unused.end = self.unused.end.saturating_add(PAGE_SIZE);
+            return;
+        }
         let link = page.cast();
         // SAFETY: the page is mapped writable by the direct map, aligned, and nobody holds it any more.
         unsafe { link.write(Link { next: self.returned }) };

@@ -292,14 +292,13 @@ impl Builder {
     }
 
     /// The pages that are not simply written: what may be done to them, or nothing.
-    fn exceptions(&self) -> [(Range<usize>, Option<Access>); 7] {
+    fn exceptions(&self) -> [(Range<usize>, Option<Access>); 6] {
         let info = start_info();
         [
             (page_range(layout::text()), Some(Access::Execute)),
             (page_range(layout::rodata()), Some(Access::Read)),
             (page_range(layout::stack_guard()), None),
             (page_range(info.module()), Some(Access::Read)),
-            (page_range(info.frame_list()), Some(Access::Read)),
             (page_range(info.page_tables()), Some(Access::Read)),
             (self.tables.clone(), Some(Access::Read)),
         ]

@@ -11,6 +11,9 @@ const M2P_START: usize = 0xffff_8000_0000_0000;
 /// `MACH2PHYS_NR_ENTRIES`: the table has this many, though only those of present memory are mapped.
 const M2P_ENTRIES: u64 = 0x40_0000_0000 / 8;
 
+/// `INVALID_P2M_ENTRY`.
+const INVALID: u64 = u64::MAX;
+
 /// The list, one machine frame for each page of the domain.
 fn list() -> &'static [AtomicU64] {
     let info = start_info();
@@ -22,10 +25,30 @@ fn list() -> &'static [AtomicU64] {
 
 /// The machine frame of a page; `None` where the domain has no such page, or a hole there.
 pub fn frame_of(page: Pfn) -> Option<Mfn> {
-    // Relaxed: only a resume changes an entry, and nothing else runs then.
+    // Relaxed: there is one vCPU, and while the toolstack writes the list it does not run.
     let frame = list().get(usize::try_from(page.0).ok()?)?.load(Ordering::Relaxed);
-    // INVALID_P2M_ENTRY is ~0, and the top bit marks foreign frames.
+    // An invalid entry is ~0, and the top bit marks foreign frames.
     (frame < M2P_ENTRIES).then_some(Mfn(frame))
+}
+
+/// The pages of the domain that have no machine frame.
+pub(super) fn holes() -> impl Iterator<Item = Pfn> {
+    (0..).map(Pfn).take(list().len()).filter(|page| frame_of(*page).is_none())
+}
+
+/// The page at an address of the direct map has no machine frame any more.
+pub(super) fn forget(address: usize) {
+    let number = address.checked_sub(VIRT_BASE).map(|offset| offset / PAGE_SIZE);
+    if let Some(entry) = number.and_then(|number| list().get(number)) {
+        entry.store(INVALID, Ordering::Relaxed);
+    }
+}
+
+/// A page has this machine frame from now on.
+pub(super) fn note(page: Pfn, frame: Mfn) {
+    if let Some(entry) = usize::try_from(page.0).ok().and_then(|number| list().get(number)) {
+        entry.store(frame.0, Ordering::Relaxed);
+    }
 }
 
 /// The page that a machine frame of this domain is.

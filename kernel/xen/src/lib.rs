@@ -11,6 +11,7 @@
 //! - [`shared_info`]: the page shared with the hypervisor; [`evtchn`]: its event bits; [`pvclock`]: its clocks.
 //! - [`xenstore`]: the message format and the client of the store.
 //! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
+//! - [`memory`], [`balloon`]: memory that goes back to Xen and comes again.
 //! - [`entropy`]: words from a hardware generator that may be dry or broken.
 //! - [`counters!`]: named counters that can be listed; [`shown`]: which of them the store has yet to be told.
 //! - [`quota`], [`sleep`]: how often the same is said, and how often a sleep may fail.
@@ -19,6 +20,7 @@
 
 extern crate alloc;
 
+pub mod balloon;
 pub mod cmdline;
 pub mod console;
 pub mod control;
@@ -27,6 +29,7 @@ pub mod entropy;
 pub mod evtchn;
 pub mod grant;
 pub mod ids;
+pub mod memory;
 pub mod netif;
 pub mod pvclock;
 pub mod quota;

@@ -57,6 +57,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Free bytes with which [`Limits::for_guest`] gives the defaults: more is of no use to TCP.
+    pub const ENOUGH: usize = 197 << 20;
+
     /// Limits for a guest of which `free` bytes are left for the stack and the service.
     ///
     /// A mebibyte is for frames that wait, for neighbours and fragments, and for what the service makes; a quarter of the rest
@@ -95,5 +98,8 @@ mod tests {
         assert_eq!(large.receive_all, 90 << 17);
         assert_eq!(Limits::for_memory(0).connections, 64);
         assert_eq!(Limits::for_memory(usize::MAX).receive_all, 16 << 20);
+        let (enough, most) = (Limits::for_guest(Limits::ENOUGH), Limits::default());
+        assert_eq!((enough.connections, enough.half_open), (most.connections, most.half_open));
+        assert_eq!((enough.time_wait, enough.receive_all, enough.sending), (16_384, 16 << 20, 32 << 20));
     }
 }

@@ -31,6 +31,16 @@ def stored(stage):
     return {name: int(value) for name, value in re.findall(r'^(\w+) = "(\d+)"', listing, re.MULTILINE)}
 
 
+def whole(before, after):
+    """No page and no grant is lost between two looks at the tables."""
+    free = [int(tables["grants"]["free"]) + int(tables["grants"]["site"]) for tables in (before, after)]
+    require(free[0] == free[1], f"references that are free or the site's: {free[0]}, then {free[1]}")
+    pages = [int(tables["memory"]["free_pages"]) for tables in (before, after)]
+    # The heap grows in steps of 16, whatever its contents.
+    require(pages[0] - pages[1] <= 64, f"free pages: {pages[0]}, then {pages[1]}")
+    require(after["ring"]["quarantined"] == "0", f"pages that are still mapped: {after['ring']['quarantined']}")
+
+
 def keys(stage):
     """xl sysrq: each letter."""
     with stage.check("xl sysrq h prints the help, an unknown letter a line that names it"):

@@ -22,6 +22,8 @@ pub(super) struct Wheel {
     /// All timers before this tick have expired.
     now: u64,
     levels: [Level; LEVELS],
+    /// How many timers there are: a wheel without any is not searched.
+    armed: usize,
     nodes: Vec<Node>,
 }
 
@@ -49,7 +51,7 @@ struct Place {
 impl Wheel {
     pub(super) fn new() -> Self {
         let level = Level { occupied: 0, heads: [NONE; SLOTS] };
-        Self { now: 0, levels: [level; LEVELS], nodes: Vec::new() }
+        Self { now: 0, levels: [level; LEVELS], armed: 0, nodes: Vec::new() }
     }
 
     /// Makes the timer expire at `deadline` or up to a tick later, unless it is armed for an earlier time already: then
@@ -66,12 +68,14 @@ impl Wheel {
             _ => return,
         }
         self.disarm(index);
+        self.armed = self.armed.saturating_add(1);
         self.link(index, tick.max(self.now));
     }
 
     pub(super) fn disarm(&mut self, index: u32) {
         let Some(node) = self.nodes.get_mut(index as usize) else { return };
         let Some(place) = node.place.take() else { return };
+        self.armed = self.armed.saturating_sub(1);
         let (next, previous) = (node.next, node.previous);
         if let Some(node) = self.nodes.get_mut(next as usize) {
             node.previous = previous;
@@ -115,6 +119,9 @@ impl Wheel {
 
     /// The first slot that holds a timer, and its first tick. Each level is wholly before the next.
     fn first(&self) -> Option<(Place, u64)> {
+        if self.armed == 0 {
+            return None;
+        }
         let mut shift = 0_u32;
         for (number, level) in (0_u8..).zip(&self.levels) {
             // Timers of the wheel's own slot lie on the levels below.

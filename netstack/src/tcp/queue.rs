@@ -63,6 +63,12 @@ impl Queue {
 
     /// Lets go of the first `count` bytes.
     pub(super) fn release(&mut self, count: usize) {
+        if count >= self.length {
+            // Nearly always: a response is acknowledged as a whole.
+            self.chunks.clear();
+            (self.skipped, self.length) = (0, 0);
+            return;
+        }
         self.length = self.length.saturating_sub(count);
         self.skipped = self.skipped.saturating_add(count);
         while let Some(first) = self.chunks.front() {
@@ -99,18 +105,25 @@ impl Queue {
                 continue;
             }
             let wanted = count.saturating_sub(payload.length).min(bytes.len().saturating_sub(skip));
-            let range = skip..skip.saturating_add(wanted);
-            skip = 0;
             let Some(place) = payload.slices.get_mut(payload.count).filter(|_| wanted > 0) else { break };
             *place = match chunk {
-                Chunk::Static(bytes) => Slice::Static(bytes.get(range).unwrap_or_default()),
-                _ => Slice::Borrowed(bytes.get(range).unwrap_or_default()),
+                Chunk::Static(bytes) => Slice::Static(part(bytes, skip, wanted)),
+                _ => Slice::Borrowed(part(bytes, skip, wanted)),
             };
+            skip = 0;
             payload.count = payload.count.saturating_add(1);
             payload.length = payload.length.saturating_add(wanted);
         }
         payload
     }
+}
+
+/// `length` of the bytes, from `from` on.
+fn part(bytes: &[u8], from: usize, length: usize) -> &[u8] {
+    if from == 0 && length == bytes.len() {
+        return bytes;
+    }
+    bytes.get(from..).and_then(|rest| rest.get(..length)).unwrap_or_default()
 }
 
 /// The slices of one segment.

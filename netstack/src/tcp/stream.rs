@@ -21,7 +21,7 @@ impl Stream for Handle<'_> {
     }
 
     fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
-        if self.room() == 0 {
+        if self.send.closing || *self.reset {
             return Err(chunk);
         }
         self.send.busy.get_or_insert_with(|| self.pool.take()).queue.push(chunk)

@@ -26,7 +26,7 @@ pub struct SimPage {
 
 impl SimPage {
     pub(super) fn is_zero(&self) -> bool {
-        self.bytes.iter().all(|byte| *byte == 0)
+        *self.bytes == [0; PAGE_SIZE]
     }
 }
 

@@ -94,11 +94,11 @@ impl<S: Service> Stack<S> {
         };
         match delivery {
             Some(Delivery::Tcp { local, remote, ecn, segment }) => {
-                let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                let mut outlet = Outlet::new(&mut self.interface, device, now);
                 self.tcp.receive(local, remote, ecn, segment, now, service, &mut outlet);
             }
             Some(Delivery::TcpUnreachable { local, remote, quoted, why }) => {
-                let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                let mut outlet = Outlet::new(&mut self.interface, device, now);
                 self.tcp.unreachable(local, remote, quoted, why, now, service, &mut outlet);
             }
             Some(Delivery::Dhcp { source, message }) => {
@@ -115,7 +115,7 @@ impl<S: Service> Stack<S> {
             Some(Delivery::Conflict) => {
                 if let Some(message) = self.client.as_mut().and_then(|client| client.decline(now)) {
                     // RFC 5227 section 2.4: "SHOULD actively attempt to reset any existing connections".
-                    let mut outlet = Outlet { interface: &mut self.interface, device, now };
+                    let mut outlet = Outlet::new(&mut self.interface, device, now);
                     self.tcp.reset(now, service, &mut outlet);
                     self.configure(None, now, device, service);
                     self.interface.send_dhcp(&message, now, device);
@@ -133,7 +133,7 @@ impl<S: Service> Stack<S> {
         }
         self.poll_client(now, device, service);
         self.interface.poll(now, device);
-        let mut outlet = Outlet { interface: &mut self.interface, device, now };
+        let mut outlet = Outlet::new(&mut self.interface, device, now);
         self.tcp.poll(now, service, &mut outlet);
         self.release(now, device);
     }
@@ -193,7 +193,7 @@ impl<S: Service> Stack<S> {
 
     /// Ends every connection in order: what is queued is sent, then a FIN. After the last one the lease is given back.
     pub fn stop(&mut self, now: Instant, device: &mut impl Device, service: &mut S) {
-        let mut outlet = Outlet { interface: &mut self.interface, device, now };
+        let mut outlet = Outlet::new(&mut self.interface, device, now);
         self.tcp.stop(now, service, &mut outlet);
         self.stopping = true;
         self.release(now, device);

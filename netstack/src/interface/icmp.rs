@@ -35,7 +35,7 @@ impl Interface {
                     ecn: Ecn::NotCapable,
                 };
                 let data = [Slice::Borrowed(echo.data)];
-                match (Outlet { interface: self, device, now }).send_ipv4(&reply, &echo.reply(), &data) {
+                match (Outlet::new(self, device, now)).send_ipv4(&reply, &echo.reply(), &data) {
                     Ok(()) => self.counters.icmp_echo.count(),
                     Err(_) => self.counters.icmp_echo_lost.count(),
                 }
@@ -110,8 +110,7 @@ impl Interface {
             part: ipv4::Part::default(),
             ecn: Ecn::NotCapable,
         };
-        let sent =
-            Outlet { interface: self, device, now }.send_ipv4(&repr, &header, &[Slice::Borrowed(quoted)]);
+        let sent = Outlet::new(self, device, now).send_ipv4(&repr, &header, &[Slice::Borrowed(quoted)]);
         if sent.is_ok() {
             self.counters.icmp_refused.count();
         }

@@ -277,7 +277,7 @@ impl Interface {
         let (protocol, part) = (ipv4::UDP, ipv4::Part::default());
         let repr = ipv4::Repr { source, destination, protocol, payload, identification, part, ecn };
         let data = [Slice::Borrowed(&message.bytes)];
-        let mut outlet = Outlet { interface: self, device, now };
+        let mut outlet = Outlet::new(self, device, now);
         // What does not go out is repeated by the client, and counted below.
         let _ = if destination.is_broadcast() {
             outlet.broadcast_ipv4(&repr, &header, &data)

@@ -26,6 +26,17 @@ pub(crate) struct Outlet<'a, D> {
     pub(crate) interface: &'a mut Interface,
     pub(crate) device: &'a mut D,
     pub(crate) now: Instant,
+    /// Where the last packet went: nearly always the next one's way too.
+    way: Option<Way>,
+}
+
+/// A known way: from an address of ours to another one, by the station that has the hop's.
+#[derive(Clone, Copy)]
+struct Way {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    hop: Ipv4Addr,
+    station: Address,
 }
 
 /// A packet on its way out.
@@ -109,6 +120,12 @@ impl<D: Device> Egress for Outlet<'_, D> {
     }
 }
 
+impl<'a, D> Outlet<'a, D> {
+    pub(crate) fn new(interface: &'a mut Interface, device: &'a mut D, now: Instant) -> Self {
+        Self { interface, device, now, way: None }
+    }
+}
+
 impl<D: Device> Outlet<'_, D> {
     /// Sends a packet that needs nothing of the device: `transport` (at most 60 bytes), then `payload`. One that is longer
     /// than the link takes goes out in fragments, if it has an identification for them; one that meets a full device waits.
@@ -187,6 +204,11 @@ impl<D: Device> Outlet<'_, D> {
             self.interface.counters.ipv4_too_long.count();
             return Err(SendError::Unreachable);
         }
+        if let Some(way) = self.way
+            && (way.source, way.destination) == (repr.source, repr.destination)
+        {
+            return Ok((way.hop, Some(way.station)));
+        }
         let addressing = self.interface.addressing.as_ref();
         let addressing = addressing.filter(|addressing| addressing.address() == repr.source);
         let hop = addressing.and_then(|addressing| {
@@ -199,7 +221,11 @@ impl<D: Device> Outlet<'_, D> {
         };
         let counters = &mut self.interface.counters;
         match self.interface.neighbours.lookup(hop.into(), self.now) {
-            Lookup::Known(at) => Ok((hop, Some(at))),
+            Lookup::Known(station) => {
+                let (source, destination) = (repr.source, repr.destination);
+                self.way = Some(Way { source, destination, hop, station });
+                Ok((hop, Some(station)))
+            }
             Lookup::Confirm(at) => {
                 self.ask(repr.source, Ask { neighbour: hop.into(), at: Some(at) });
                 Ok((hop, Some(at)))

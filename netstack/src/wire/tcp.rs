@@ -143,21 +143,34 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// Offsets in the fixed header (RFC 9293 section 3.1).
+mod field {
+    use core::ops::Range;
+    pub(super) const SOURCE: Range<usize> = 0..2;
+    pub(super) const DESTINATION: Range<usize> = 2..4;
+    pub(super) const SEQUENCE: Range<usize> = 4..8;
+    pub(super) const ACKNOWLEDGMENT: Range<usize> = 8..12;
+    pub(super) const OFFSET: usize = 12;
+    pub(super) const FLAGS: usize = 13;
+    pub(super) const WINDOW: Range<usize> = 14..16;
+    pub(super) const URGENT: Range<usize> = 18..20;
+}
+
 impl Header {
     /// The header with its options, padded to whole words; the checksum is zero.
     pub fn emit(&self, options: &Options) -> Emitted {
         let mut emitted = Emitted { bytes: [0; HEADER + OPTIONS], length: HEADER };
         options.emit(&mut emitted);
         let words = u8::try_from(emitted.length / 4).unwrap_or_default();
-        let [s0, s1] = self.source.to_be_bytes();
-        let [d0, d1] = self.destination.to_be_bytes();
-        let [q0, q1, q2, q3] = self.sequence.to_be_bytes();
-        let [a0, a1, a2, a3] = self.acknowledgment.to_be_bytes();
-        let [w0, w1] = self.window.to_be_bytes();
-        let [u0, u1] = self.urgent.to_be_bytes();
         if let Some(fixed) = emitted.bytes.first_chunk_mut::<HEADER>() {
-            let (offset, flags) = (words << 4, self.flags.bits());
-            *fixed = [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, 0, 0, u0, u1];
+            fixed[field::SOURCE].copy_from_slice(&self.source.to_be_bytes());
+            fixed[field::DESTINATION].copy_from_slice(&self.destination.to_be_bytes());
+            fixed[field::SEQUENCE].copy_from_slice(&self.sequence.to_be_bytes());
+            fixed[field::ACKNOWLEDGMENT].copy_from_slice(&self.acknowledgment.to_be_bytes());
+            fixed[field::OFFSET] = words << 4;
+            fixed[field::FLAGS] = self.flags.bits();
+            fixed[field::WINDOW].copy_from_slice(&self.window.to_be_bytes());
+            fixed[field::URGENT].copy_from_slice(&self.urgent.to_be_bytes());
         }
         emitted
     }

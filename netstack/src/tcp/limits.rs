@@ -58,7 +58,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Free bytes with which [`Limits::for_guest`] gives the defaults: more is of no use to TCP.
-    pub const ENOUGH: usize = 197 << 20;
+    pub const ENOUGH: usize = 229 << 20;
 
     /// Limits for a guest of which `free` bytes are left for the stack and the service.
     ///

@@ -24,6 +24,9 @@ LOSS = 2
 OTHERS = [f"192.0.2.{number}" for number in range(10, 20)]
 
 CONNECTIONS = 64
+# More than are open at any time later, those that still wait for a last ACK included: tables keep the room that their
+# fullest moment took.
+CROWD = 300
 FILES, SIZE = 8, 1 << 20
 MEMORY = 32
 SECONDS = 300
@@ -93,6 +96,19 @@ class Load:
         require(digest.digest() == self._digests[name], f"{name}: another digest")
         return len(self.files[name])
 
+    def crowd(self, count):
+        """So many connections that are all in the midst of a response, then end without having read it."""
+        links = []
+        try:
+            for _ in range(count):
+                links.append(socket.create_connection((self._stage.address, 80), SECONDS, (ADDRESS, 0)))
+                links[-1].sendall(f"GET {self._large[0]} HTTP/1.1\r\nHost: soak\r\n\r\n".encode())
+            for link in links:
+                require(link.recv(1), "a connection of the crowd got nothing")
+        finally:
+            for link in links:
+                link.close()
+
     def at_once(self, total, seed):
         """So many bytes, half of the connections of each client; gives back the bytes each client had."""
         had = {ADDRESS: 0, LOSSY: 0}
@@ -140,7 +156,8 @@ def rate(done, began):
 def loaded(stage, load, total, in_a_row):
     """All of it."""
     with stage.check("soak: the guest is warm, and at rest"):
-        # Each page of the site is granted, each table has been used, by as many connections as will come.
+        # Each page of the site is granted, each table has been used by more connections than will come.
+        load.crowd(CROWD)
         load.at_once(CONNECTIONS * SIZE, 0)
         load.in_a_row(100)
         before = at_rest(stage)[1]

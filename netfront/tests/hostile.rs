@@ -39,10 +39,7 @@ fn reconnect(rig: &mut Rig) {
     rig.control();
     rig.now = rig.device.deadline().unwrap_or(rig.now);
     rig.control();
-    let world = rig.machine.world();
-    assert_eq!((world.grants(), world.pages, rig.device.quarantined()), (0, 0, 0), "leaked");
-    assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0));
-    drop(world);
+    rig.nothing_is_left();
     rig.store.set_back("state", "2");
     rig.control();
     rig.backend = Backend::connect(&rig.machine, &rig.store);
@@ -424,9 +421,7 @@ fn rings_that_change_while_they_are_read() {
         rig.backend.unmap();
         rig.store.unplug();
         rig.control();
-        let world = rig.machine.world();
-        assert_eq!((world.grants(), world.pages, rig.device.quarantined()), (0, 0, 0), "leaked");
-        drop(world);
+        rig.nothing_is_left();
         lies += count(&rig, "net_lies");
     }
     assert!(lies <= 40, "one a connection at most");
@@ -507,10 +502,7 @@ fn noise(seed: u64) -> u64 {
     }
     rig.store.unplug();
     rig.control();
-    let world = rig.machine.world();
-    assert_eq!((world.grants(), world.pages, rig.device.quarantined()), (0, 0, 0), "leaked");
-    assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0));
-    drop(world);
+    rig.nothing_is_left();
     count(&rig, "net_lies")
 }
 

@@ -75,4 +75,13 @@ impl Rig {
     pub fn control(&mut self) -> Change {
         self.device.control(&mut self.store, self.now)
     }
+
+    /// Once the connection has ended and the backend has let go: no grant, page or quarantined thing is left, and no page
+    /// was shown, or given back, with the bytes of a frame in it.
+    #[track_caller]
+    pub fn nothing_is_left(&self) {
+        let world = self.machine.world();
+        assert_eq!((world.grants(), world.pages, self.device.quarantined()), (0, 0, 0), "leaked");
+        assert_eq!((world.secrets_shown, world.secrets_kept), (0, 0), "pages shown, pages given back");
+    }
 }

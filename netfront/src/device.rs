@@ -11,7 +11,6 @@ use crate::keys::{self, Identity, Key, KeyError};
 use crate::lie::Lie;
 use crate::pages::{Held, Quarantine};
 use crate::platform::{Channel, GrantRef, Platform, Ports, RingPage};
-use crate::quota::Quota;
 use crate::rx::Rx;
 use crate::store::{Store, XenbusState};
 use crate::tx::Tx;
@@ -21,6 +20,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use xen::netif::NR_SLOTS_MIN;
+use xen::quota::Quota;
 
 /// A time in microseconds, from whenever the machine counts them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -172,7 +172,7 @@ impl<P: Platform> Device<P> {
             watching: false,
             stopping: false,
             problem: None,
-            lines: Quota::new(LINES, LINES_PERIOD),
+            lines: Quota::new(LINES, LINES_PERIOD, 0),
         }
     }
 
@@ -247,7 +247,7 @@ impl<P: Platform> Device<P> {
             Err(error) => {
                 self.retry = Some(now.after(RETRY));
                 let said = self.problem.replace(error.to_string());
-                if said != self.problem && self.lines.take(now) {
+                if said != self.problem && self.lines.take(now.0) {
                     log::error!("network: {error}");
                 }
             }

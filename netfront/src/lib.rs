@@ -50,7 +50,6 @@ pub mod keys;
 pub mod lie;
 pub mod pages;
 pub mod platform;
-pub mod quota;
 pub mod references;
 pub mod ring;
 pub mod rx;

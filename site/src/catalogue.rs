@@ -2,13 +2,14 @@
 
 use crate::http::target::Path;
 use crate::page::{INDEX, Page};
+use crate::representation::Coding;
 use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A site: a tar, and a hash table over its files. 24 to 48 bytes a file, and some 300 more once it has been asked for.
+/// A site: a tar, and a hash table over its files. 24 to 48 bytes a file, and some 500 more once it has been asked for.
 pub struct Site {
     tar: &'static [u8],
     /// Open addressing, linear probing; a power of two, at most two thirds full.
@@ -75,8 +76,8 @@ impl Site {
         let files = files(tar)?;
         let size = files.len().saturating_add(files.len() / 2).saturating_add(1).next_power_of_two();
         let mut site = Self { tar, slots: vec![Slot::EMPTY; size].into_boxed_slice(), pages: 0 };
-        for (block, hash) in files {
-            site.insert(block, hash);
+        for file in files {
+            site.insert(file);
         }
         match site.page(&Path::of_name(INDEX)) {
             Some(_) => Ok(site),
@@ -89,14 +90,18 @@ impl Site {
         self.pages
     }
 
-    /// What a request's path names: a file; for a folder its index.
+    /// What a request's path names, as GitHub Pages has it: for a path that ends in `/`, the index of that folder; else
+    /// the file of this name, or of this name and `.html`, or the folder.
     pub fn find(&mut self, path: &Path<'_>) -> Found {
         if path.is_folder() {
             return self.page(&path.with(INDEX)).map_or(Found::Nothing, Found::Page);
         }
         match self.page(path) {
             Some(page) => Found::Page(page),
-            None => self.page(&path.with(b"/index.html")).map_or(Found::Nothing, Found::Folder),
+            None => match self.page(&path.with(b".html")) {
+                Some(page) => Found::Page(page),
+                None => self.page(&path.with(b"/index.html")).map_or(Found::Nothing, Found::Folder),
+            },
         }
     }
 
@@ -107,20 +112,40 @@ impl Site {
             None => hash(path.bytes()),
         };
         let index = self.probe(hash, |name| path.names(name))?;
-        let tar = self.tar;
-        let slot = self.slots.get_mut(index).filter(|slot| slot.block != Slot::FREE)?;
-        if slot.page.is_none() {
-            slot.page = Some(Page::of_member(&member(tar, slot.block)?));
+        let slot = self.slots.get(index).filter(|slot| slot.block != Slot::FREE)?;
+        match slot.page {
+            Some(page) => Some(page),
+            None => self.make(index, slot.block),
         }
-        slot.page
     }
 
-    fn insert(&mut self, block: u32, hash: u64) {
+    /// Makes the page of the member at this block, which the slot is for, unless the member is another's representation.
+    #[cold]
+    fn make(&mut self, index: usize, block: u32) -> Option<&'static Page> {
+        let member = member(self.tar, block).filter(is_page)?;
+        let encoded = Coding::ENCODED.iter().filter_map(|(coding, ending, _)| {
+            let other = self.member(member.name, ending)?;
+            coding.holds(&other, &member).then_some((*coding, other))
+        });
+        let page = Page::of_member(&member, encoded);
+        self.slots.get_mut(index)?.page = Some(page);
+        Some(page)
+    }
+
+    /// The member of this name with this ending.
+    fn member(&self, name: Name<'static>, ending: &[u8]) -> Option<Member<'static>> {
+        let bytes = || name.bytes().chain(ending.iter().copied());
+        let slot = self.slots.get(self.probe(hash(bytes()), |other| other.bytes().eq(bytes()))?)?;
+        member(self.tar, slot.block)
+    }
+
+    fn insert(&mut self, File { block, hash, is_page }: File) {
         let tar = self.tar;
         let is_it = |name: Name<'_>| member(tar, block).is_some_and(|own| name.bytes().eq(own.name.bytes()));
         let Some(index) = self.probe(hash, is_it) else { return };
         if let Some(slot) = self.slots.get_mut(index) {
-            self.pages = self.pages.saturating_add(usize::from(slot.block == Slot::FREE));
+            let before = member(tar, slot.block).is_some_and(|before| self::is_page(&before));
+            self.pages = self.pages.saturating_sub(usize::from(before)).saturating_add(usize::from(is_page));
             *slot = Slot { tag: tag(hash), block, page: None };
         }
     }
@@ -154,8 +179,22 @@ fn member(tar: &'static [u8], block: u32) -> Option<Member<'static>> {
     Member::read(tar, usize::try_from(block).ok()?.checked_mul(BLOCK)?).ok()?
 }
 
-/// The files that are served: the block of each one's first header, and the hash of its name.
-fn files(tar: &'static [u8]) -> Result<Vec<(u32, u64)>, SiteError> {
+/// What the index needs to know of a file.
+struct File {
+    /// Its first header.
+    block: u32,
+    /// The hash of its name.
+    hash: u64,
+    is_page: bool,
+}
+
+/// Whether a member has a URL of its own.
+fn is_page(member: &Member<'_>) -> bool {
+    member.encoding.is_none_or(|encoding| encoding == b"identity")
+}
+
+/// The files that are served.
+fn files(tar: &'static [u8]) -> Result<Vec<File>, SiteError> {
     let mut files = Vec::new();
     let mut at = 0;
     while let Some(member) = Member::read(tar, at).map_err(SiteError::Tar)? {
@@ -165,7 +204,7 @@ fn files(tar: &'static [u8]) -> Result<Vec<(u32, u64)>, SiteError> {
             }
             if !is_hidden(member.name) {
                 let block = u32::try_from(at / BLOCK).map_err(|_| SiteError::TooLarge)?;
-                files.push((block, hash(member.name.bytes())));
+                files.push(File { block, hash: hash(member.name.bytes()), is_page: is_page(&member) });
             }
         }
         at = member.next;

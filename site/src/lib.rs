@@ -31,14 +31,18 @@
 
 extern crate alloc;
 
+mod cache_control;
 mod catalogue;
 mod connection;
 mod counters;
 mod error_page;
+mod etag;
+mod fields;
 pub mod http;
 mod media_type;
 mod page;
 mod pax;
+mod representation;
 mod server;
 mod tar;
 mod wall_clock;

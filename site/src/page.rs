@@ -1,8 +1,10 @@
-//! A page, with what is the same in every response that carries it.
+//! A page: what a URL names, in every form that it can be had in.
 
+use crate::fields::Fields;
 use crate::http::target;
-use crate::media_type;
+use crate::representation::{Coding, Parts, Representation};
 use crate::tar::{Member, Name};
+use crate::{cache_control, etag, media_type};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -14,21 +16,22 @@ pub const INDEX: &[u8] = b"index.html";
 pub struct Page {
     /// The file's name; empty for a page of the server's own.
     pub name: Name<'static>,
-    /// The content.
-    pub body: &'static [u8],
-    /// The opaque tag of its strong ETag, quotes included, or nothing.
-    pub etag: &'static [u8],
     /// For an index, the URL path of its folder; else nothing.
     pub location: &'static [u8],
-    /// Header field lines, from the line end before them to the empty line after them.
-    head: &'static [u8],
-    /// Where in `head` the fields start that a 304 has too (RFC 9110, section 15.4.5).
-    validators: usize,
+    /// When the file was last modified, in seconds since 1970.
+    pub modified: u64,
+    /// The file as it is.
+    pub identity: Representation,
+    /// The same, encoded: at most one of each coding.
+    pub encoded: &'static [Representation],
 }
 
 impl Page {
-    /// The page of a member.
-    pub fn of_member(member: &Member<'static>) -> &'static Self {
+    /// The page of a member; `encoded` are the members that hold the same, encoded.
+    pub fn of_member(
+        member: &Member<'static>,
+        encoded: impl Iterator<Item = (Coding, Member<'static>)>,
+    ) -> &'static Self {
         let location = if is_index(member.name) { folder(member.name) } else { &[] };
         let (media_type, charset) = match member.media_type.filter(|text| is_field_value(text)) {
             Some(media_type) => (media_type, ""),
@@ -38,53 +41,53 @@ impl Page {
             }
         };
         let media_type = [media_type, charset.as_bytes()].concat();
-        let etag: &[u8] = match member.etag.filter(|tag| is_opaque_tag(tag)) {
-            Some(tag) => Box::leak([b"\"", tag, b"\""].concat().into_boxed_slice()),
-            None => &[],
+        let fields = Fields::new(cache_control::of(member.name.bytes(), &media_type));
+        let encoded: Vec<_> = encoded.collect();
+        let representation = |coding, member: &Member<'static>, modified| {
+            let tag = match member.etag.filter(|tag| is_opaque_tag(tag)) {
+                Some(tag) => Vec::from(tag),
+                None => etag::of(member.body),
+            };
+            Representation::new(&Parts {
+                coding,
+                body: member.body,
+                media_type: &media_type,
+                etag: &tag,
+                modified: Some(modified),
+                varies: !encoded.is_empty(),
+                fields: &fields,
+            })
         };
-        Self::new(member.name, member.body, &media_type, etag, location)
+        let identity = representation(Coding::Identity, member, member.modified);
+        let encoded: Vec<_> =
+            encoded.iter().map(|(coding, other)| representation(*coding, other, member.modified)).collect();
+        Box::leak(Box::new(Self {
+            name: member.name,
+            location,
+            modified: member.modified,
+            identity,
+            encoded: Box::leak(encoded.into_boxed_slice()),
+        }))
     }
 
     /// A page of the server's own.
     pub fn of_server(body: &'static [u8]) -> &'static Self {
-        Self::new(Name { prefix: &[], name: &[] }, body, b"text/html; charset=utf-8", &[], &[])
+        let identity = Representation::new(&Parts {
+            coding: Coding::Identity,
+            body,
+            media_type: b"text/html; charset=utf-8",
+            etag: &[],
+            modified: None,
+            varies: false,
+            fields: &Fields::default(),
+        });
+        let name = Name { prefix: &[], name: &[] };
+        Box::leak(Box::new(Self { name, location: &[], modified: 0, identity, encoded: &[] }))
     }
 
-    fn new(
-        name: Name<'static>,
-        body: &'static [u8],
-        media_type: &[u8],
-        etag: &'static [u8],
-        location: &'static [u8],
-    ) -> &'static Self {
-        let mut head = Vec::new();
-        head.extend_from_slice(b"\r\nContent-Type: ");
-        head.extend_from_slice(media_type);
-        head.extend_from_slice(b"\r\nContent-Length: ");
-        head.extend_from_slice(alloc::format!("{}", body.len()).as_bytes());
-        let validators = head.len();
-        if !etag.is_empty() {
-            head.extend_from_slice(b"\r\nETag: ");
-            head.extend_from_slice(etag);
-        }
-        head.extend_from_slice(b"\r\n\r\n");
-        let head = Box::leak(head.into_boxed_slice());
-        Box::leak(Box::new(Self { name, body, etag, location, head, validators }))
-    }
-
-    /// All header fields of the page, and the empty line.
-    pub fn head(&self) -> &'static [u8] {
-        self.head
-    }
-
-    /// The header fields of a 304, and the empty line.
-    pub fn validators(&self) -> &'static [u8] {
-        self.head.get(self.validators..).unwrap_or_default()
-    }
-
-    /// The header fields without those of a 304, and without the empty line: for a page that stands in for another.
-    pub fn representation(&self) -> &'static [u8] {
-        self.head.get(..self.validators).unwrap_or_default()
+    /// Every representation, the file as it is first.
+    pub fn representations(&'static self) -> impl Iterator<Item = &'static Representation> {
+        core::iter::once(&self.identity).chain(self.encoded)
     }
 }
 

@@ -184,24 +184,27 @@ impl Server {
         }
         match self.site.find(&request.path) {
             Found::Page(page)
-                if request.is_conditional && conditional::none_match(request.fields, page.etag) =>
+                if request.is_conditional
+                    && conditional::none_match(request.fields, page.identity.etag()) =>
             {
-                Response { status: Status::NotModified, content: Content::NotModified(page) }
+                Response { status: Status::NotModified, content: Content::NotModified(&page.identity) }
             }
-            Found::Page(page) => Response { status: Status::Ok, content: Content::Page(page) },
+            Found::Page(page) => Response { status: Status::Ok, content: Content::Whole(&page.identity) },
             Found::Folder(index) => {
                 let content = Content::Redirect(index, request.query);
                 Response { status: Status::MovedPermanently, content }
             }
             Found::Nothing => match self.site.page(&Path::of_name(b"404.html")) {
-                Some(page) => Response { status: Status::NotFound, content: Content::Instead(page) },
+                Some(page) => {
+                    Response { status: Status::NotFound, content: Content::Instead(&page.identity) }
+                }
                 None => self.error(Status::NotFound),
             },
         }
     }
 
     fn error(&mut self, status: Status) -> Response<'static> {
-        Response { status, content: Content::Page(self.errors.page(status)) }
+        Response { status, content: Content::Whole(&self.errors.page(status).identity) }
     }
 
     /// Sends an error, and ends the connection.

@@ -32,6 +32,9 @@ pub struct Member<'a> {
     pub etag: Option<&'a [u8]>,
     /// The record `HALFPAGE.type`: a media type.
     pub media_type: Option<&'a [u8]>,
+    /// The record `HALFPAGE.encoding`: the content coding by which this member is another's representation, and no page
+    /// of its own; `identity` where it is a page, and nobody's representation.
+    pub encoding: Option<&'a [u8]>,
     /// Where the next member's first header is, in bytes from the start of the tar.
     pub next: usize,
 }
@@ -201,6 +204,7 @@ impl<'a> Header<'a> {
             modified: extended.modified.or_else(|| octal(self.field(field::MTIME))).unwrap_or_default(),
             etag: extended.etag,
             media_type: extended.media_type,
+            encoding: extended.encoding,
             next,
         }
     }
@@ -214,6 +218,7 @@ struct Extended<'a> {
     modified: Option<u64>,
     etag: Option<&'a [u8]>,
     media_type: Option<&'a [u8]>,
+    encoding: Option<&'a [u8]>,
 }
 
 impl<'a> Extended<'a> {
@@ -226,6 +231,7 @@ impl<'a> Extended<'a> {
                 b"mtime" => self.modified = value.split(|byte| *byte == b'.').next().and_then(pax::decimal),
                 b"HALFPAGE.etag" => self.etag = Some(value),
                 b"HALFPAGE.type" => self.media_type = Some(value),
+                b"HALFPAGE.encoding" => self.encoding = Some(value),
                 _ if key.starts_with(b"GNU.sparse.") => return Err(TarFault::Type(b'S')),
                 _ => {}
             }

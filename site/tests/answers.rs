@@ -30,8 +30,12 @@ fn head(answer: &str) -> &str {
 const HOME: &str = "HTTP/1.1 200 OK\r\n\
     Server: halfpage\r\n\
     Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-    Content-Type: text/html; charset=utf-8\r\n\
+    Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
     Content-Length: 7\r\n\
+    Content-Type: text/html; charset=utf-8\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    Referrer-Policy: strict-origin-when-cross-origin\r\n\
+    Cache-Control: public, max-age=0, must-revalidate\r\n\
     ETag: \"68db1a4970c9e0cc29ab46abb64c517a\"\r\n\
     \r\n\
     <p>home";
@@ -41,6 +45,36 @@ fn a_page_has_its_fields_and_its_bytes() {
     for path in ["/", "/index.html", "/?", "/?a=/b?c", "/%69ndex.html", "http://example.com", "HTTP://a:80/"]
     {
         assert_eq!(get(path), (HOME.to_owned(), false), "{path}");
+    }
+}
+
+#[test]
+fn a_path_may_leave_out_html() {
+    let files: [(&str, &[u8]); 6] = [
+        ("plain.html", b"plain"),
+        ("both.html", b"page"),
+        ("both/index.html", b"folder"),
+        ("folder/index.html", b"folder"),
+        ("exact", b"exact"),
+        ("exact.html", b"page"),
+    ];
+    for (path, expected) in [
+        ("/plain", Some("plain")),
+        ("/plain.html", Some("plain")),
+        ("/pl%61in", Some("plain")),
+        ("/plain/", None),
+        ("/plain.htm", None),
+        ("/plain.html.html", None),
+        ("/both", Some("page")),
+        ("/both/", Some("folder")),
+        ("/folder/index", Some("folder")),
+        ("/exact", Some("exact")),
+        ("/exact.html", Some("page")),
+    ] {
+        let mut server = site::Server::new(peer::site(&files), site::Config::default(), peer::CLOCK);
+        let (answer, _) = exchange(&mut server, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+        let body = answer.split_once("\r\n\r\n").filter(|_| status(&answer) == "HTTP/1.1 200 OK");
+        assert_eq!(body.map(|(_, body)| body), expected, "{path}");
     }
 }
 
@@ -56,14 +90,14 @@ fn a_head_has_no_content() {
 #[test]
 fn the_type_is_that_of_the_name() {
     for (path, fields) in [
-        ("/about/", "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\n"),
-        ("/about/me.txt", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\n"),
-        ("/latin1.txt", "Content-Type: text/plain\r\nContent-Length: 4\r\n"),
-        ("/big.bin", "Content-Type: application/octet-stream\r\nContent-Length: 100000\r\n"),
-        ("/empty.css", "Content-Type: text/css; charset=utf-8\r\nContent-Length: 0\r\n"),
-        ("/feed.atom", "Content-Type: application/atom+xml\r\nContent-Length: 7\r\n"),
-        ("/%c3%BC.html", "Content-Type: text/html; charset=utf-8\r\nContent-Length: 4\r\n"),
-        ("/.well-known/security.txt", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n"),
+        ("/about/", "Content-Length: 8\r\nContent-Type: text/html; charset=utf-8\r\n"),
+        ("/about/me.txt", "Content-Length: 6\r\nContent-Type: text/plain; charset=utf-8\r\n"),
+        ("/latin1.txt", "Content-Length: 4\r\nContent-Type: text/plain\r\n"),
+        ("/big.bin", "Content-Length: 100000\r\nContent-Type: application/octet-stream\r\n"),
+        ("/empty.css", "Content-Length: 0\r\nContent-Type: text/css; charset=utf-8\r\n"),
+        ("/feed.atom", "Content-Length: 7\r\nContent-Type: application/atom+xml\r\n"),
+        ("/%c3%BC.html", "Content-Length: 4\r\nContent-Type: text/html; charset=utf-8\r\n"),
+        ("/.well-known/security.txt", "Content-Length: 15\r\nContent-Type: text/plain; charset=utf-8\r\n"),
     ] {
         let (answer, _) = get(path);
         assert_eq!(status(&answer), "HTTP/1.1 200 OK", "{path}");
@@ -116,7 +150,9 @@ fn what_is_no_page_is_a_404_and_the_connection_stays() {
         "/~",
         "/index.html%20",
         "/%ff",
-        "/index",
+        "/indexx",
+        "/index.",
+        "/.html",
         "/about/index.htm",
         "/%252e",
         "/%c3",
@@ -136,7 +172,7 @@ fn the_error_page_is_whole() {
         head(&answer),
         format!(
             "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+             Content-Length: {}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n",
             body.len()
         )
     );
@@ -149,7 +185,9 @@ fn the_sites_own_404_page_comes_first_without_its_validators() {
     let site = peer::site(&[("404.html", b"<p>lost")]);
     let mut server = site::Server::new(site, site::Config::default(), peer::CLOCK);
     let answer = "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-        Content-Type: text/html; charset=utf-8\r\nContent-Length: 7\r\n\r\n<p>lost";
+        Content-Length: 7\r\nContent-Type: text/html; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+        Referrer-Policy: strict-origin-when-cross-origin\r\n\
+        Cache-Control: public, max-age=0, must-revalidate\r\n\r\n<p>lost";
     let request = b"GET /no HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n";
     assert_eq!(exchange(&mut server, request), (answer.to_owned(), false));
 }
@@ -177,7 +215,7 @@ fn other_methods_are_405_or_501_with_allow() {
 #[test]
 fn a_known_etag_is_a_304() {
     let answer = "HTTP/1.1 304 Not Modified\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-        ETag: \"68db1a4970c9e0cc29ab46abb64c517a\"\r\n\r\n";
+        Cache-Control: public, max-age=0, must-revalidate\r\nETag: \"68db1a4970c9e0cc29ab46abb64c517a\"\r\n\r\n";
     let tag = "\"68db1a4970c9e0cc29ab46abb64c517a\"";
     for fields in [
         format!("If-None-Match: {tag}"),

@@ -1,6 +1,7 @@
 //! Responses (RFC 9112, section 4), as lists of chunks: nothing is allocated for one, and no body is copied.
 
 use crate::page::Page;
+use crate::representation::Representation;
 use netstack::service::Inline;
 use netstack::{Chunk, Stream};
 
@@ -45,12 +46,12 @@ pub struct Response<'a> {
 /// What follows the status line and the date.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
-    /// A page with all of its fields.
-    Page(&'static Page),
-    /// A page in another's place, without its validators.
-    Instead(&'static Page),
-    /// The validators of a page, and no content.
-    NotModified(&'static Page),
+    /// A representation with all of its fields.
+    Whole(&'static Representation),
+    /// A representation in another's place, without its validators.
+    Instead(&'static Representation),
+    /// The validators of a representation, and no content.
+    NotModified(&'static Representation),
     /// To the folder of this index, and the query that goes along.
     Redirect(&'static Page, &'a [u8]),
 }
@@ -75,12 +76,12 @@ impl Response<'_> {
         queue.put(Chunk::Static(self.status.start(persistence)))?;
         queue.put(Chunk::Inline(date))?;
         match self.content {
-            Content::Page(page) => queue.put(Chunk::Static(page.head()))?,
-            Content::Instead(page) => {
-                queue.put(Chunk::Static(page.representation()))?;
+            Content::Whole(whole) => queue.put(Chunk::Static(whole.head()))?,
+            Content::Instead(other) => {
+                queue.put(Chunk::Static(other.instead()))?;
                 queue.put(Chunk::Static(b"\r\n\r\n"))?;
             }
-            Content::NotModified(page) => queue.put(Chunk::Static(page.validators()))?,
+            Content::NotModified(known) => queue.put(Chunk::Static(known.not_modified()))?,
             Content::Redirect(index, query) => {
                 queue.put(Chunk::Static(b"\r\nContent-Length: 0\r\nLocation: "))?;
                 queue.put(Chunk::Static(index.location))?;
@@ -91,8 +92,8 @@ impl Response<'_> {
             }
         }
         match self.content {
-            Content::Page(page) | Content::Instead(page) if with_content && !page.body.is_empty() => {
-                queue.put(Chunk::Static(page.body))?;
+            Content::Whole(sent) | Content::Instead(sent) if with_content && !sent.body.is_empty() => {
+                queue.put(Chunk::Static(sent.body))?;
             }
             _ => {}
         }

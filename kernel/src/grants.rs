@@ -75,6 +75,11 @@ impl Grants {
         })
     }
 
+    /// Bytes of memory that [`Grants::open`] takes at most for a site.
+    pub fn tables(site: &[u8]) -> usize {
+        StaticGrants::bytes(site.len().div_ceil(PAGE_SIZE), FRAMES_MAX.saturating_mul(ENTRIES_PER_FRAME))
+    }
+
     /// Maps the table where it was, after a suspend.
     pub fn remap(&mut self) -> Result<(), SetupError> {
         let frames = set_up(self.table.frames())?;

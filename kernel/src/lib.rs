@@ -15,7 +15,7 @@
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
-//! - [`site`]: the embedded site's bytes.
+//! - [`site`]: the site that is served, the ramdisk's or the embedded one.
 #![no_std]
 
 extern crate alloc;

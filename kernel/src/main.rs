@@ -9,12 +9,13 @@ use kernel::grants::Grants;
 use kernel::guest::{self, Guest, LoopCounters};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
+use kernel::site::Chosen;
 use kernel::suspend::Suspend;
 use kernel::time::Clock;
 use kernel::watchdog::{self, Watchdog};
 use kernel::xenstore::Store;
-use kernel::{boot, cmdline, entropy};
-use site::{Config, Server, Site};
+use kernel::{boot, cmdline, entropy, status};
+use site::{Config, Server};
 
 kernel::entry!(main);
 
@@ -34,9 +35,8 @@ fn main(entry: Entry) -> ! {
     let (seed, source) = entropy::gather(identity.uuid.as_bytes());
     entropy::report(source);
 
-    let tar = kernel::site::embedded();
-    let site = Site::open(tar).unwrap_or_else(|error| fail("site", &error));
-    log::info!("site: {} pages, {} KiB", site.pages(), tar.len() / 1024);
+    let Chosen { site, tar, source } = kernel::site::open();
+    status::site(&mut store, source);
 
     let suspend = Suspend::open();
     let grants = Grants::open(events, tar).unwrap_or_else(|error| fail("grants", &error));

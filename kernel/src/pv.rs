@@ -10,6 +10,7 @@ pub mod error;
 pub mod frame_lists;
 pub mod hypercall;
 pub mod layout;
+pub mod module;
 pub mod p2m;
 pub mod page_ranges;
 pub mod page_table;

@@ -1,5 +1,6 @@
-//! What the guest shows of itself in the store, under `data/`: its state and its address.
+//! What the guest shows of itself in the store, under `data/`: its state, its address, and where its site came from.
 
+use crate::site::Source;
 use crate::xenstore::Store;
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -36,6 +37,11 @@ pub fn address(store: &mut Store, address: Option<Ipv4Addr>) {
         Some(address) => write(store, "data/address", &address),
         None => write(store, "data/address", &""),
     }
+}
+
+/// Shows which site is served: `ramdisk`, or `image`, and then why no ramdisk's.
+pub fn site(store: &mut Store, source: Source) {
+    write(store, "data/site", &source);
 }
 
 fn write(store: &mut Store, path: &str, value: &dyn fmt::Display) {

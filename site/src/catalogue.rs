@@ -5,7 +5,6 @@ use crate::page::{INDEX, Page};
 use crate::representation::Coding;
 use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -44,6 +43,8 @@ pub enum SiteError {
     NoIndex,
     /// It has more than 2^32 - 1 blocks.
     TooLarge,
+    /// So many bytes of memory for the catalogue were not to be had.
+    Memory(usize),
 }
 
 impl fmt::Display for SiteError {
@@ -52,9 +53,13 @@ impl fmt::Display for SiteError {
             Self::Tar(error) => error.fmt(f),
             Self::NoIndex => f.write_str("there is no index.html"),
             Self::TooLarge => f.write_str("the tar is too large"),
+            Self::Memory(bytes) => write!(f, "no memory for a catalogue of {bytes} bytes"),
         }
     }
 }
+
+/// Files that the list of them has room for from the start.
+const FILES_AT_FIRST: usize = 64;
 
 /// What a path names.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +80,10 @@ impl Site {
         }
         let files = files(tar)?;
         let size = files.len().saturating_add(files.len() / 2).saturating_add(1).next_power_of_two();
-        let mut site = Self { tar, slots: vec![Slot::EMPTY; size].into_boxed_slice(), pages: 0 };
+        let mut slots = Vec::new();
+        reserve(&mut slots, size)?;
+        slots.resize(size, Slot::EMPTY);
+        let mut site = Self { tar, slots: slots.into_boxed_slice(), pages: 0 };
         for file in files {
             site.insert(file);
         }
@@ -204,12 +212,22 @@ fn files(tar: &'static [u8]) -> Result<Vec<File>, SiteError> {
             }
             if !is_hidden(member.name) {
                 let block = u32::try_from(at / BLOCK).map_err(|_| SiteError::TooLarge)?;
+                if files.len() == files.capacity() {
+                    let more = files.len().max(FILES_AT_FIRST);
+                    reserve(&mut files, more)?;
+                }
                 files.push(File { block, hash: hash(member.name.bytes()), is_page: is_page(&member) });
             }
         }
         at = member.next;
     }
     Ok(files)
+}
+
+/// Makes room for so many more elements.
+fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), SiteError> {
+    let bytes = list.len().saturating_add(more).saturating_mul(size_of::<T>());
+    list.try_reserve_exact(more).map_err(|_| SiteError::Memory(bytes))
 }
 
 /// Whether every part is a name: not empty, not `.` or `..`, no NUL.

@@ -40,7 +40,7 @@ pub fn rights() -> Option<Rights> {
         *counter = counter.saturating_add(1);
         let sound = match layout::name(address) {
             "text" => entry.is_executable(),
-            "rodata" | "site" => !entry.is_writable() && !entry.is_executable(),
+            "rodata" | "site" | "ramdisk" => !entry.is_writable() && !entry.is_executable(),
             "stack guard" => entry == Entry::ABSENT,
             "data" | "stack" => entry.is_writable(),
             _ => !entry.is_executable(),

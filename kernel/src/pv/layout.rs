@@ -70,6 +70,8 @@ pub fn name(address: usize) -> &'static str {
         "stack"
     } else if data().contains(&address) {
         "data"
+    } else if super::module::contains(address) {
+        "ramdisk"
     } else if super::direct_map::contains(address) {
         "direct map"
     } else {

@@ -1,10 +1,10 @@
 //! What the domain builder tells the guest at the start (`struct start_info`, xen.h).
 
-use super::p2m;
+use super::{VIRT_BASE, p2m};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use spin::Once;
-use xen::{Mfn, Port};
+use xen::{Mfn, Port, ramdisk};
 
 /// The page that rsi points to at entry.
 pub type RawStartInfo = xen_sys::start_info_t;
@@ -172,8 +172,8 @@ impl StartInfo {
     }
 
     /// The addresses of the module (`ramdisk=`), as long as the file was; empty where there is none.
-    pub fn module(&self) -> Range<usize> {
-        range(self.raw.mod_start, self.raw.mod_len)
+    pub(super) fn module(&self) -> Range<usize> {
+        ramdisk::addresses(self.raw.mod_start, self.raw.mod_len, self.raw.flags, VIRT_BASE)
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`xenstore`]: the message format and the client of the store.
 //! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
 //! - [`memory`], [`balloon`]: memory that goes back to Xen and comes again.
+//! - [`ramdisk`]: where the domain's ramdisk lies.
 //! - [`entropy`]: words from a hardware generator that may be dry or broken.
 //! - [`counters!`]: named counters that can be listed; [`shown`]: which of them the store has yet to be told.
 //! - [`quota`], [`sleep`]: how often the same is said, and how often a sleep may fail.
@@ -33,6 +34,7 @@ pub mod memory;
 pub mod netif;
 pub mod pvclock;
 pub mod quota;
+pub mod ramdisk;
 pub mod ring;
 pub mod shared_info;
 pub mod shown;

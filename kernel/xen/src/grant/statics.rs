@@ -71,6 +71,12 @@ impl StaticGrants {
         }
     }
 
+    /// Bytes of memory that `new` allocates.
+    pub const fn bytes(pages: usize, references: usize) -> usize {
+        let granted = pages.saturating_mul(size_of::<u32>());
+        granted.saturating_add(references.saturating_mul(size_of::<Entry>()))
+    }
+
     /// How many pages are granted.
     pub fn count(&self) -> usize {
         self.count

@@ -353,6 +353,9 @@ impl Client {
         let waits = |request: &&mut Outstanding| request.id.0 == header.request && request.reply.is_none();
         let Some(request) = self.outstanding.iter_mut().find(waits) else {
             self.counters.unmatched.increment();
+            if header.kind == MessageType::TransactionStart.number() {
+                self.end(reply.ok().and_then(|payload| wire::transaction(&payload)));
+            }
             return;
         };
         request.reply = Some(if reply.is_ok() && header.kind != request.kind.number() {
@@ -361,6 +364,14 @@ impl Client {
         } else {
             reply
         });
+    }
+
+    /// Ends a transaction that began too late for whoever wanted it: a store bears few at a time.
+    fn end(&mut self, late: Option<u32>) {
+        let Some(transaction) = late else { return };
+        let id = self.next_id() | UNHEEDED;
+        // Where no more can wait, the store has not taken what came before, and this is the least of it.
+        let _ = self.queue(MessageType::TransactionEnd, id, transaction, &[b"F\0"]);
     }
 
     /// A watch has fired.
@@ -377,7 +388,7 @@ impl Client {
         }
     }
 
-    fn fire(&mut self, watch: WatchId) {
+    pub(super) fn fire(&mut self, watch: WatchId) {
         if !self.fired.contains(&watch) {
             self.fired.push_back(watch);
         }

@@ -202,9 +202,7 @@ impl<'r, W: Wait> Session<'r, W> {
 
     fn start_transaction(&mut self) -> Result<u32, Error> {
         let reply = self.call(MessageType::TransactionStart, 0, &[b"\0"])?;
-        let id = wire::terminated(&reply).and_then(|text| core::str::from_utf8(text).ok()?.parse().ok());
-        // 0 is no transaction: what is done in it would be done at once.
-        id.filter(|id| *id != 0).ok_or_else(|| self.malformed())
+        wire::transaction(&reply).ok_or_else(|| self.malformed())
     }
 
     fn read_in(&mut self, transaction: u32, path: &str) -> Result<Vec<u8>, Error> {
@@ -227,7 +225,14 @@ impl<'r, W: Wait> Session<'r, W> {
 
     fn register(&mut self, watch: WatchId, path: &str) -> Result<(), Error> {
         let token = watch.token();
-        self.command(MessageType::Watch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"])
+        match self.command(MessageType::Watch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"]) {
+            // An earlier try's answer came too late: it stands, and what it told at first was nobody's.
+            Err(Error::Refused(Errno::EEXIST)) => {
+                self.client.fire(watch);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// A request whose reply is no more than `OK`.

@@ -168,6 +168,12 @@ pub fn terminated(payload: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The transaction that a reply to `XS_TRANSACTION_START` names. 0 is none: what is done in it would be done at once.
+pub fn transaction(payload: &[u8]) -> Option<u32> {
+    let text = core::str::from_utf8(terminated(payload)?).ok()?;
+    text.parse().ok().filter(|id| *id != 0)
+}
+
 /// The path and the token of a watch event's payload: two strings, each closed by a NUL.
 pub fn watch_event(payload: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut strings = terminated(payload)?.split(|byte| *byte == 0);

@@ -17,7 +17,7 @@ pub struct Daemon {
     pub outgoing: VecDeque<u8>,
     pub tree: BTreeMap<String, Vec<u8>>,
     pub watches: Vec<(String, String)>,
-    transactions: BTreeMap<u32, BTreeMap<String, Vec<u8>>>,
+    pub transactions: BTreeMap<u32, BTreeMap<String, Vec<u8>>>,
     next_transaction: u32,
     /// Every request as (type, transaction, payload).
     pub seen: Vec<(u32, u32, Vec<u8>)>,
@@ -25,6 +25,10 @@ pub struct Daemon {
     pub conflicts: u32,
     /// What is sent in place of the next replies: made from the request's id.
     pub lies: VecDeque<fn(u32) -> Vec<u8>>,
+    /// So many replies are kept back: what they answer is done all the same.
+    pub slow: usize,
+    /// The replies that were kept back.
+    pub late: Vec<u8>,
     /// Bytes moved to the ring at once: the client sees its messages cut.
     pub trickle: usize,
     pub notified: u32,
@@ -89,6 +93,8 @@ pub fn daemon(page: &'static XenstoreInterface) -> Store {
         seen: Vec::new(),
         conflicts: 0,
         lies: VecDeque::new(),
+        slow: 0,
+        late: Vec::new(),
         trickle: 1024,
         notified: 0,
         runs: 0,
@@ -159,8 +165,14 @@ impl Daemon {
             Ok(reply) => message(kind, id, transaction, &reply),
             Err(errno) => message(16, id, transaction, format!("{errno}\0").as_bytes()),
         };
+        let refused = reply.first() == Some(&16);
+        if self.slow > 0 {
+            self.slow -= 1;
+            self.late.extend(reply);
+            return;
+        }
         self.outgoing.extend(reply);
-        if kind == 4 {
+        if kind == 4 && !refused {
             let (path, token) = self.watches.last().unwrap();
             let event = message(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
             self.outgoing.extend(event);
@@ -185,6 +197,7 @@ impl Daemon {
                 Ok(names.iter().flat_map(|name| [name.as_bytes(), b"\0"].concat()).collect())
             }
             2 => tree.get(&first).cloned().ok_or("ENOENT"),
+            4 if self.watches.contains(&(first.clone(), second.clone())) => Err("EEXIST"),
             4 => {
                 self.watches.push((first, second));
                 ok()

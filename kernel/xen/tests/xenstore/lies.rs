@@ -142,6 +142,37 @@ fn a_store_silent_within_a_transaction_is_waited_for_once() {
     client.write("after", b"").unwrap();
 }
 
+/// The store answers too late, and has done what it was asked: there is one watch of that path and token, which is ours.
+#[test]
+fn a_watch_that_stands_although_its_answer_was_late() {
+    let (mut client, store) = fresh();
+    store.borrow_mut().slow = 1;
+    assert_eq!(client.watch("control/shutdown"), Err(Error::TimedOut));
+    let watch = client.watch("control/shutdown").unwrap();
+    assert_eq!(client.fired(), Some(watch), "it fires as a new one does");
+    store.borrow_mut().change("control/shutdown", b"reboot");
+    assert_eq!(client.read("control/shutdown").unwrap(), b"reboot");
+    assert_eq!(client.fired(), Some(watch));
+    assert_eq!(store.borrow().watches.len(), 1);
+}
+
+/// A store bears few transactions of a domain at a time.
+#[test]
+fn a_transaction_whose_start_came_too_late_is_ended() {
+    let (mut client, store) = fresh();
+    for _ in 0..20 {
+        store.borrow_mut().slow = 1;
+        assert_eq!(client.transaction(|_| Ok(())), Err(Error::TimedOut));
+        let late = std::mem::take(&mut store.borrow_mut().late);
+        store.borrow_mut().outgoing.extend(late);
+        client.write("node", b"1").unwrap();
+        client.write("node", b"2").unwrap();
+        assert_eq!(store.borrow().transactions.len(), 0);
+    }
+    assert_eq!(client.client().counters().unmatched.get(), 20);
+    assert_eq!(client.client().counters().unheeded_refused.get(), 0);
+}
+
 #[test]
 fn indices_that_make_no_sense_are_an_error_each_time() {
     let page = page(0);

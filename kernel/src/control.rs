@@ -4,15 +4,19 @@ use crate::allotment::{PROCESSORS, TARGET};
 use crate::pv::hypercall::Shutdown;
 use crate::xenstore::Store;
 use xen::control::{FEATURES, Request, SHUTDOWN, SYSRQ, Sysrq};
-use xen::xenstore::{Error, WatchId};
+use xen::xenstore::{Error, WatchId, Watches};
 
 /// Bytes of an unknown request that the console shows.
 const SHOWN: usize = 32;
 
-/// The watches on what the toolstack writes. That on orders stands first; the others can wait until the guest serves.
+/// What is watched. Orders stand first; the others can wait until the guest serves.
+const WATCHED: [&str; 4] = [SHUTDOWN, SYSRQ, TARGET, PROCESSORS];
+
+/// The watches on what the toolstack writes, as far as the store has let them be made.
 pub struct Control {
-    orders: WatchId,
-    others: Option<[WatchId; 3]>,
+    watches: Watches<{ WATCHED.len() }>,
+    /// The store knows what this domain understands.
+    announced: bool,
 }
 
 /// What the toolstack may have written.
@@ -48,44 +52,62 @@ pub enum Order {
 }
 
 impl Control {
-    /// Says what this domain understands, and watches for it.
-    pub fn open(store: &mut Store) -> Result<Self, Error> {
-        let control = Self { orders: store.session().watch(SHUTDOWN)?, others: None };
-        control.announce(store)?;
-        Ok(control)
+    /// Nothing is watched yet.
+    pub const fn new() -> Self {
+        Self { watches: Watches::new(WATCHED), announced: false }
     }
 
-    /// Says what this domain understands.
-    pub fn announce(&self, store: &mut Store) -> Result<(), Error> {
-        // An old toolstack has no such nodes, and does not let us make them; it asks all the same.
-        FEATURES.into_iter().try_for_each(|feature| store.session().write_unheeded(feature, b"1"))
-    }
-
-    /// Whether all is watched.
-    pub fn is_whole(&self) -> bool {
-        self.others.is_some()
-    }
-
-    /// Watches what is not watched yet.
-    pub fn complete(&mut self, store: &mut Store) -> Result<(), Error> {
-        if self.others.is_none() {
-            let session = store.session();
-            self.others = Some([session.watch(SYSRQ)?, session.watch(TARGET)?, session.watch(PROCESSORS)?]);
+    /// Watches for orders, and says what this domain understands. What is done already is not done again.
+    pub fn open(&mut self, store: &mut Store) -> Result<(), Error> {
+        self.watches.make(store.session(), 1)?;
+        if !self.announced {
+            // An old toolstack has no such nodes, and does not let us make them; it asks all the same.
+            FEATURES.into_iter().try_for_each(|feature| store.session().write_unheeded(feature, b"1"))?;
+            self.announced = true;
         }
         Ok(())
     }
 
+    /// Whether orders are heard.
+    pub fn is_open(&self) -> bool {
+        self.announced && self.watches.are_made(1)
+    }
+
+    /// Whether all is watched.
+    pub fn is_whole(&self) -> bool {
+        self.watches.are_made(WATCHED.len())
+    }
+
+    /// Watches what is not watched yet.
+    pub fn complete(&mut self, store: &mut Store) -> Result<(), Error> {
+        self.watches.make(store.session(), WATCHED.len())
+    }
+
+    /// After a restore: the store is another one. Unless it knows the watches again, they are to be made anew.
+    pub fn resume(&mut self, store: &mut Store, watched: bool) {
+        self.announced = false;
+        if !watched {
+            self.watches.forget(store.session());
+        }
+    }
+
     /// Adds to the topics the one that a watch tells of; false where the watch is none of these.
     pub fn hears(&self, watch: WatchId, topics: &mut Topics) -> bool {
-        let topic = match self.others {
-            _ if watch == self.orders => &mut topics.orders,
-            Some([sysrq, ..]) if watch == sysrq => &mut topics.sysrq,
-            Some([_, memory, _]) if watch == memory => &mut topics.memory,
-            Some([.., processors]) if watch == processors => &mut topics.processors,
-            _ => return false,
+        let topic = match self.watches.place(watch) {
+            Some(0) => &mut topics.orders,
+            Some(1) => &mut topics.sysrq,
+            Some(2) => &mut topics.memory,
+            Some(_) => &mut topics.processors,
+            None => return false,
         };
         *topic = true;
         true
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

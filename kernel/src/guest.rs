@@ -70,8 +70,8 @@ pub struct Guest {
     pub clock: Clock,
     /// The connection to xenstore.
     pub store: Store,
-    /// The toolstack's requests; `None` until the store lets them be watched.
-    pub control: Option<Control>,
+    /// The toolstack's requests.
+    pub control: Control,
     /// The network interface.
     pub device: netfront::device::Device<Grants>,
     /// The web server.
@@ -111,6 +111,8 @@ struct Progress {
     control_again: Option<Instant>,
     /// How long after a failure that is.
     control_delay: Duration,
+    /// When the watches that could wait are made, or tried again.
+    listen_again: Instant,
     /// What went wrong last, so that what goes wrong for ever is said once.
     store_error: Option<Error>,
     sleeps: Sleeps<Errno>,
@@ -157,8 +159,9 @@ impl Guest {
             stop: None,
             listening: false,
             phase: Phase::Absent,
-            control_again: self.control.is_none().then_some(now),
+            control_again: (!self.control.is_open()).then_some(now),
             control_delay: CONTROL_AGAIN,
+            listen_again: LISTEN_CLOSELY,
             store_error: None,
             sleeps: Sleeps::new(POLL_FAILURES),
             network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD.micros(), now.micros()),
@@ -175,6 +178,8 @@ impl Guest {
             let now = self.clock.now();
             self.counters.rounds.increment();
             let heard = self.hear(now, &mut progress);
+            // A suspend, or a slow store, lies between the two; and time does not go back to before it.
+            let now = if heard { self.clock.now() } else { now };
             let exchanged = self.exchange(now, &mut progress);
             self.tell(&mut progress);
             self.listen_closely(now, &mut progress);
@@ -206,13 +211,13 @@ impl Guest {
         let mut heard = keys_changed || asked_again;
         while let Some(watch) = self.store.fired() {
             heard = true;
-            let known = self.control.as_ref().is_some_and(|control| control.hears(watch, &mut topics));
-            keys_changed |= !known;
+            keys_changed |= !self.control.hears(watch, &mut topics);
         }
         if !topics.is_empty() {
             self.heed(topics, now, progress);
         }
         if keys_changed {
+            let now = self.clock.now();
             self.connect(now, progress);
         }
         heard
@@ -243,10 +248,8 @@ impl Guest {
     /// What the toolstack orders; all else that it asks for is done here. Watches for it first where that could not be
     /// done before.
     fn request(&mut self, topics: Topics, progress: &Progress) -> Result<Option<Order>, Error> {
-        let Self { store, allotment, .. } = self;
-        if self.control.is_none() {
-            self.control = Some(Control::open(store)?);
-        }
+        let Self { store, allotment, control, .. } = self;
+        control.open(store)?;
         if topics.memory {
             allotment.read_memory(store)?;
         }
@@ -262,14 +265,12 @@ impl Guest {
 
     /// Watches what can wait until the guest has had its time to begin serving.
     fn listen_closely(&mut self, now: Instant, progress: &mut Progress) {
-        let Some(control) = self.control.as_mut().filter(|control| !control.is_whole()) else { return };
-        if now < LISTEN_CLOSELY {
+        if self.control.is_whole() || now < progress.listen_again {
             return;
         }
-        if let Err(error) = control.complete(&mut self.store) {
+        if let Err(error) = self.control.complete(&mut self.store) {
             progress.complain(error);
-            self.control = None;
-            progress.control_again = Some(now + progress.control_delay);
+            progress.listen_again = self.clock.now() + CONTROL_AGAIN_MAX;
         }
     }
 
@@ -320,12 +321,13 @@ impl Guest {
 
     /// Frames in, timers, frames out. True when there is more to do before sleeping.
     fn exchange(&mut self, now: Instant, progress: &mut Progress) -> bool {
-        let Some(stack) = &mut progress.stack else { return false };
         let Self { device, server, events, counters, .. } = self;
+        // Even where nobody is there for them: an event that is left would end every sleep.
         if let Some(ports) = device.ports() {
             let taken = [ports.transmit, ports.receive].map(|port| u64::from(events.take(port)));
             counters.network_events.add(taken.iter().sum());
         }
+        let Some(stack) = &mut progress.stack else { return false };
         let allocations = memory::allocations();
         let polled = device.poll(BUDGET, |received, transmitter| {
             let checksum = nic::checksum(received.checksum);
@@ -402,8 +404,7 @@ impl Guest {
         let stack = progress.stack.as_ref().and_then(Stack::next_deadline);
         let stop = progress.stop.as_ref().map(|stop| stop.until);
         let publish = self.publish_deadline(progress);
-        let whole = self.control.as_ref().is_none_or(Control::is_whole);
-        let closely = (!whole).then_some(LISTEN_CLOSELY);
+        let closely = (!self.control.is_whole()).then_some(progress.listen_again);
         let watchdog = self.watchdog.deadline();
         let deadlines = [device, stack, stop, publish, closely, progress.control_again, watchdog];
         let until = deadlines.into_iter().flatten().min();

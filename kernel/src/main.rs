@@ -29,8 +29,8 @@ fn main(entry: Entry) -> ! {
 
     let mut store = Store::open(events, watchdog.timer()).unwrap_or_else(|error| fail("xenstore", &error));
     let identity = boot::identity(&mut store);
-    let control = Control::open(&mut store);
-    let control = control.inspect_err(|error| log::warn!("control: {error}")).ok();
+    let mut control = Control::new();
+    control.open(&mut store).unwrap_or_else(|error| log::warn!("control: {error}"));
 
     let (seed, source) = entropy::gather(identity.uuid.as_bytes());
     entropy::report(source);

@@ -45,19 +45,15 @@ impl Guest {
         self.device.platform().lose();
         self.device.resume();
         self.device.platform().renew();
-        if let Err(error) = self.store.resume(self.watchdog.timer()) {
-            progress.complain(error);
-            // Its watches may not all stand: they are made anew.
-            self.control = None;
-        }
-        if let Some(control) = &self.control
-            && let Err(error) = control.announce(&mut self.store)
-        {
+        let watched = self.store.resume(self.watchdog.timer());
+        self.control.resume(&mut self.store, watched.is_ok());
+        if let Err(error) = watched {
             progress.complain(error);
         }
         let now = self.clock.now();
         progress.control_again = Some(now);
         progress.control_delay = CONTROL_AGAIN;
+        progress.listen_again = now;
         progress.published.forget();
         let address = progress.stack.as_ref().and_then(Stack::addressing).map(|found| found.address());
         status::address(&mut self.store, address);

@@ -5,4 +5,5 @@
 mod calls;
 mod daemon;
 mod lies;
+mod watches;
 mod wire;

@@ -561,7 +561,7 @@ impl<P: Platform> Transmitter<'_, P> {
     }
 
     /// How many bytes of `payload`, counted from its start, one frame can carry.
-    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a>>) -> usize {
+    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
         match &self.tx {
             Some(tx) => tx.fit(self.platform, payload),
             None => payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len())),

@@ -40,7 +40,8 @@ impl Reference {
 pub struct References {
     first_id: u16,
     free: Vec<u16>,
-    in_flight: Vec<Option<Reference>>,
+    /// The grants of those in flight, by id.
+    in_flight: Vec<Option<GrantRef>>,
 }
 
 impl References {
@@ -71,30 +72,34 @@ impl References {
 
     /// Takes back one that is not sent after all.
     pub fn cancel<P: Platform>(&mut self, platform: &mut P, reference: Reference) {
-        platform.release_static(reference.grant);
-        self.free.push(reference.id);
+        self.give_back(platform, reference.id, reference.grant);
+    }
+
+    fn give_back<P: Platform>(&mut self, platform: &mut P, id: u16, grant: GrantRef) {
+        platform.release_static(grant);
+        self.free.push(id);
     }
 
     /// Puts a reference in flight; the request that names it must follow at once.
     pub fn send(&mut self, reference: Reference) {
         let index = usize::from(reference.id.wrapping_sub(self.first_id));
         if let Some(place) = self.in_flight.get_mut(index) {
-            *place = Some(reference);
+            *place = Some(reference.grant);
         }
     }
 
     /// The response with this id has come.
     pub fn complete<P: Platform>(&mut self, platform: &mut P, id: u16) -> Result<(), NotInFlight> {
         let index = usize::from(id.wrapping_sub(self.first_id));
-        let reference = self.in_flight.get_mut(index).and_then(Option::take).ok_or(NotInFlight)?;
-        self.cancel(platform, reference);
+        let grant = self.in_flight.get_mut(index).and_then(Option::take).ok_or(NotInFlight)?;
+        self.give_back(platform, id, grant);
         Ok(())
     }
 
     /// Drops every hold; the platform ends the grants with the epoch.
     pub fn end<P: Platform>(self, platform: &mut P) {
-        for reference in self.in_flight.into_iter().flatten() {
-            platform.release_static(reference.grant);
+        for grant in self.in_flight.into_iter().flatten() {
+            platform.release_static(grant);
         }
     }
 }

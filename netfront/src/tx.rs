@@ -18,10 +18,10 @@ use xen::netif::{
 pub const ETHERNET_HEADER: usize = 14;
 
 /// A frame of up to so many bytes is copied whole into one block: a slot of its own costs the backend a map and an
-/// unmap, or a grant copy.
+/// unmap, or a grant copy. But for the end of a body whose other frames went out by reference: see [`Tx::goes_on`].
 const COPY_FRAME: usize = BLOCK_SIZE;
 
-/// In a longer frame, a static slice of up to so many bytes is copied.
+/// In a longer frame, a static slice of up to so many bytes is copied, unless it is the first.
 const COPY_SLICE: usize = 256;
 
 /// The largest MTU used where a frame is one slot: more is not ours to use without `feature-sg`.
@@ -90,18 +90,27 @@ impl<P: Platform> Tx<P> {
     }
 
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
-    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>>) -> usize {
+    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
+        let goes_on = self.goes_on(platform, payload.clone());
+        let length = length(payload.clone());
+        if length <= BLOCK_SIZE - HEADERS && !goes_on {
+            return length;
+        }
         let mut room = Room::new(self.features);
         // A frame of one slot is copied whole.
         let refers = self.features.scatter_gather();
+        let mut rest = goes_on;
         for slice in payload {
             let whole = match slice {
-                Slice::Static(bytes) if refers && by_reference(platform, bytes) => room.refer(bytes),
+                Slice::Static(bytes) if refers && (rest || by_reference(platform, bytes)) => {
+                    room.refer(bytes)
+                }
                 slice => room.copy(slice.bytes().len()),
             };
             if !whole {
                 break;
             }
+            rest = false;
         }
         room.carried
     }
@@ -115,33 +124,65 @@ impl<P: Platform> Tx<P> {
         payload: impl Iterator<Item = Slice<'a>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
-        let sent = self.admit(platform, header, payload.clone(), offload).and_then(|total| {
-            let mut packet = Packet::default();
-            let built = self.build(platform, &mut packet, header, payload, usize::from(total));
-            match built.and_then(|()| self.commit(&mut packet, total, offload)) {
-                Ok(()) => {
-                    counters.tx_frames.increment();
-                    counters.tx_bytes.add(u64::from(total));
-                    counters.tx_payload_copied.add(u64::from(packet.copied));
-                    counters.tx_payload_referenced.add(u64::from(packet.referenced));
-                    counters.tx_slots.add(packet.count as u64);
-                    Ok(())
-                }
-                Err(error) => {
-                    self.cancel(platform, packet);
-                    Err(error)
-                }
+        let sent = self.send(platform, header, payload, offload);
+        match &sent {
+            Ok(sent) => {
+                counters.tx_frames.increment();
+                counters.tx_bytes.add(u64::from(sent.total));
+                counters.tx_payload_copied.add(u64::from(sent.copied));
+                counters.tx_payload_referenced.add(u64::from(sent.referenced));
+                counters.tx_slots.add(u64::from(sent.slots));
             }
-        });
-        match sent {
             Err(TransmitError::Full) => {
                 self.starved = true;
                 counters.tx_full.increment();
             }
             Err(TransmitError::Length) => counters.tx_length.increment(),
-            Err(TransmitError::Down) | Ok(()) => {}
+            Err(TransmitError::Down) => {}
+        }
+        sent.map(drop)
+    }
+
+    fn send<'a>(
+        &mut self,
+        platform: &mut P,
+        header: &[u8],
+        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        offload: Offload,
+    ) -> Result<Sent, TransmitError> {
+        let (total, way) = self.admit(platform, header, payload.clone(), offload)?;
+        let Way::Slots { goes_on } = way else {
+            return self.send_whole(header, payload, total, offload);
+        };
+        let mut packet = Packet::default();
+        let built = self.build(platform, &mut packet, header, payload, goes_on);
+        let sent = built.and_then(|()| self.commit(&mut packet, total, offload));
+        if sent.is_err() {
+            self.cancel(platform, packet);
         }
         sent
+    }
+
+    /// Copies a frame into one block and writes its request.
+    fn send_whole<'a>(
+        &mut self,
+        header: &[u8],
+        payload: impl Iterator<Item = Slice<'a>>,
+        total: u16,
+        offload: Offload,
+    ) -> Result<Sent, TransmitError> {
+        let mut requests = Requests::new(&mut self.ring, 1, total, offload).ok_or(TransmitError::Full)?;
+        let block = self.blocks.take().ok_or(TransmitError::Full)?;
+        let mut block = self.blocks.fill(block, header);
+        for slice in payload {
+            self.blocks.append(&mut block, slice.bytes());
+        }
+        self.extras = self.extras.saturating_add(u32::from(offload.gso.is_some()));
+        if let Some(sent) = self.blocks.send(block) {
+            requests.write(sent.id, sent.grant, sent.offset, total, true);
+        }
+        let copied = u32::from(total).saturating_sub(header.len() as u32);
+        Ok(Sent { total, copied, referenced: 0, slots: 1 })
     }
 
     /// Shows the backend what was queued, and notifies it when it asked for that.
@@ -196,24 +237,23 @@ impl<P: Platform> Tx<P> {
         quarantine.end(platform, Held::Ring(self.grant, self.ring.page()));
     }
 
-    /// The frame's length, if the backend takes such a frame, and if the ring has room for as many slots as it has at the
-    /// least: a frame that would be refused for room is not put together first.
+    /// Whether a payload begins with the rest of a body: a response begins with a head, which is not the site's. Where the
+    /// backend cuts large packets the frames before went out by reference, and however short the rest is, it does too.
+    fn goes_on<'a>(&self, platform: &P, mut payload: impl Iterator<Item = Slice<'a>>) -> bool {
+        let first = payload.next();
+        self.features.gso_v4() && matches!(first, Some(Slice::Static(bytes)) if platform.is_grantable(bytes))
+    }
+
+    /// The frame's length and its way out, if the backend takes such a frame, and if the ring has room for as many slots as
+    /// it has at the least: a frame that would be refused for room is not put together first.
     fn admit<'a>(
         &self,
         platform: &P,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>>,
+        payload: impl Iterator<Item = Slice<'a>> + Clone,
         offload: Offload,
-    ) -> Result<u16, TransmitError> {
-        let (total, pages) = payload.fold((header.len(), 0_usize), |(total, pages), slice| {
-            let pages = match slice {
-                Slice::Static(bytes) if by_reference(platform, bytes) => {
-                    pages.saturating_add(references::pages(bytes))
-                }
-                _ => pages,
-            };
-            (total.saturating_add(slice.bytes().len()), pages)
-        });
+    ) -> Result<(u16, Way), TransmitError> {
+        let total = header.len().saturating_add(length(payload.clone()));
         let longest = match offload.gso {
             None => usize::from(self.mtu).saturating_add(ETHERNET_HEADER),
             Some(gso)
@@ -227,12 +267,25 @@ impl<P: Platform> Tx<P> {
         if header.len() < ETHERNET_HEADER || total > longest || !checksum {
             return Err(TransmitError::Length);
         }
-        let pages = if total > COPY_FRAME { pages } else { 0 };
-        let slots = pages.saturating_add(1).saturating_add(usize::from(offload.gso.is_some()));
+        let goes_on = self.goes_on(platform, payload.clone());
+        let way = if total <= COPY_FRAME && !goes_on { Way::Whole } else { Way::Slots { goes_on } };
+        let mut slots = 1_usize.saturating_add(usize::from(offload.gso.is_some()));
+        if way != Way::Whole {
+            if !self.features.scatter_gather() {
+                return Err(TransmitError::Length);
+            }
+            for slice in payload {
+                if let Slice::Static(bytes) = slice
+                    && by_reference(platform, bytes)
+                {
+                    slots = slots.saturating_add(references::pages(bytes));
+                }
+            }
+        }
         if slots > self.ring.free() as usize {
             return Err(TransmitError::Full);
         }
-        u16::try_from(total).map_err(|_too_long| TransmitError::Length)
+        u16::try_from(total).map(|total| (total, way)).map_err(|_too_long| TransmitError::Length)
     }
 
     /// Fills blocks and takes references, in the frame's order. On `Err` the packet holds what was taken so far.
@@ -242,15 +295,13 @@ impl<P: Platform> Tx<P> {
         packet: &mut Packet,
         header: &[u8],
         payload: impl Iterator<Item = Slice<'a>>,
-        total: usize,
+        goes_on: bool,
     ) -> Result<(), TransmitError> {
-        if total > COPY_FRAME && !self.features.scatter_gather() {
-            return Err(TransmitError::Length);
-        }
         self.copy(packet, header)?;
+        let mut rest = goes_on;
         for slice in payload {
             match slice {
-                Slice::Static(bytes) if total > COPY_FRAME && by_reference(platform, bytes) => {
+                Slice::Static(bytes) if rest || by_reference(platform, bytes) => {
                     self.refer(platform, packet, bytes)?;
                 }
                 slice => {
@@ -258,6 +309,7 @@ impl<P: Platform> Tx<P> {
                     packet.copied = packet.copied.saturating_add(slice.bytes().len() as u32);
                 }
             }
+            rest = false;
         }
         Ok(())
     }
@@ -290,64 +342,38 @@ impl<P: Platform> Tx<P> {
         while !bytes.is_empty() {
             let (run, rest) = references::split_page(bytes);
             let reference = self.references.take(platform, run).ok_or(TransmitError::Full)?;
-            packet.referenced = packet.referenced.saturating_add(u32::from(reference.length()));
             if let Err(Piece::Reference(reference)) = packet.push(Piece::Reference(reference)) {
                 self.references.cancel(platform, reference);
                 return Err(TransmitError::Length);
             }
+            packet.referenced = packet.referenced.saturating_add(run.len() as u32);
             bytes = rest;
         }
         Ok(())
     }
 
     /// Writes the packet's requests; on `Err` nothing is written and the packet is still whole.
-    fn commit(&mut self, packet: &mut Packet, total: u16, offload: Offload) -> Result<(), TransmitError> {
-        let extra = offload.gso.map(|gso| {
-            let kind = if gso.kind == GsoKind::TcpV4 { GSO_TCPV4 } else { GSO_TCPV6 };
-            ExtraInfo { extra: Extra::Gso { size: gso.size, kind }, more: false }
-        });
-        let slots = (packet.count as u32).saturating_add(u32::from(extra.is_some()));
-        let mut reserved = self.ring.reserve(slots).ok_or(TransmitError::Full)?;
-        let mut flags = if offload.checksum.is_some() { txf::CSUM_BLANK | txf::DATA_VALIDATED } else { 0 };
-        if extra.is_some() {
-            flags |= txf::EXTRA_INFO;
-            self.extras = self.extras.saturating_add(1);
-        }
-        // The first request says the whole packet's size, the others their own.
-        let mut size = Some(total);
-        let mut extra = extra;
+    fn commit(&mut self, packet: &mut Packet, total: u16, offload: Offload) -> Result<Sent, TransmitError> {
+        let slots = packet.count as u32;
+        let mut requests = Requests::new(&mut self.ring, slots, total, offload).ok_or(TransmitError::Full)?;
+        self.extras = self.extras.saturating_add(u32::from(offload.gso.is_some()));
         let mut left = packet.count;
         for piece in packet.pieces.iter_mut().map_while(Option::take) {
             left = left.saturating_sub(1);
-            if left != 0 {
-                flags |= txf::MORE_DATA;
-            }
-            let request = match piece {
+            match piece {
                 Piece::Block(block) => {
                     let length = block.length();
                     let Some(sent) = self.blocks.send(block) else { continue };
-                    TxRequest { gref: sent.grant.0, offset: sent.offset, flags, id: sent.id, size: length }
+                    requests.write(sent.id, sent.grant, sent.offset, length, left == 0);
                 }
                 Piece::Reference(reference) => {
-                    let request = TxRequest {
-                        gref: reference.grant().0,
-                        offset: reference.offset(),
-                        flags,
-                        id: reference.id(),
-                        size: reference.length(),
-                    };
+                    let (id, grant) = (reference.id(), reference.grant());
+                    requests.write(id, grant, reference.offset(), reference.length(), left == 0);
                     self.references.send(reference);
-                    request
                 }
-            };
-            let size = size.take().unwrap_or(request.size);
-            reserved.write(TxRequest { size, ..request }.encode());
-            if let Some(extra) = extra.take() {
-                write_extra(&mut reserved, extra);
             }
-            flags = 0;
         }
-        Ok(())
+        Ok(Sent { total, copied: packet.copied, referenced: packet.referenced, slots })
     }
 
     /// Gives back what a packet that is not sent has taken.
@@ -361,9 +387,72 @@ impl<P: Platform> Tx<P> {
     }
 }
 
-fn write_extra(reserved: &mut Reserved<'_, TX_WORDS>, extra: ExtraInfo) {
-    let [first, second] = extra.encode();
-    reserved.write([first, second, 0]);
+/// How a frame goes out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Copied, in one slot.
+    Whole,
+    /// In as many as it takes.
+    Slots {
+        /// Its first slice is the rest of a body.
+        goes_on: bool,
+    },
+}
+
+/// A frame that is in the ring.
+struct Sent {
+    /// Its length, and how much of its payload lies in blocks and how much in the site, in bytes.
+    total: u16,
+    copied: u32,
+    referenced: u32,
+    /// Ring positions, that of extra info apart.
+    slots: u32,
+}
+
+/// The requests of one frame, as they are written.
+struct Requests<'r> {
+    reserved: Reserved<'r, TX_WORDS>,
+    /// What the first one says of the whole frame.
+    first: Option<First>,
+}
+
+struct First {
+    total: u16,
+    flags: u16,
+    extra: Option<ExtraInfo>,
+}
+
+impl<'r> Requests<'r> {
+    /// Room for so many requests, and for the extra info of what is to be cut.
+    fn new(ring: &'r mut FrontRing<TX_WORDS>, slots: u32, total: u16, offload: Offload) -> Option<Self> {
+        let extra = offload.gso.map(|gso| {
+            let kind = if gso.kind == GsoKind::TcpV4 { GSO_TCPV4 } else { GSO_TCPV6 };
+            ExtraInfo { extra: Extra::Gso { size: gso.size, kind }, more: false }
+        });
+        let reserved = ring.reserve(slots.saturating_add(u32::from(extra.is_some())))?;
+        let checksum = if offload.checksum.is_some() { txf::CSUM_BLANK | txf::DATA_VALIDATED } else { 0 };
+        let flags = if extra.is_some() { checksum | txf::EXTRA_INFO } else { checksum };
+        Some(Self { reserved, first: Some(First { total, flags, extra }) })
+    }
+
+    /// The next one. The first says the whole frame's size, the others their own.
+    fn write(&mut self, id: u16, grant: GrantRef, offset: u16, length: u16, is_last: bool) {
+        let more = if is_last { 0 } else { txf::MORE_DATA };
+        let request = TxRequest { gref: grant.0, offset, flags: more, id, size: length };
+        let Some(First { total, flags, extra }) = self.first.take() else {
+            return self.reserved.write(request.encode());
+        };
+        self.reserved.write(TxRequest { flags: flags | more, size: total, ..request }.encode());
+        if let Some(extra) = extra {
+            let [first, second] = extra.encode();
+            self.reserved.write([first, second, 0]);
+        }
+    }
+}
+
+/// Bytes of a payload.
+fn length<'a>(payload: impl Iterator<Item = Slice<'a>>) -> usize {
+    payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len()))
 }
 
 /// Whether a static slice of a long frame is pointed at rather than copied.

@@ -48,9 +48,10 @@ fn a_large_packet_slot_by_slot() {
 #[test]
 fn a_small_body_is_copied_behind_its_header() {
     let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
-    let body = site(&rig, 0, 1994);
+    let head = Slice::Borrowed(&[0x22; 100]);
+    let body = site(&rig, 0, 1894);
     let offload = Offload { checksum: CHECKSUM, gso: GSO };
-    rig.transmit(&[0x11; 54], &[Slice::Static(body)], offload).unwrap();
+    rig.transmit(&[0x11; 54], &[head, Slice::Static(body)], offload).unwrap();
     let sent = rig.backend.transmit();
     assert!(sent.is_empty(), "not before it is shown");
     let ring = slots(&mut rig);
@@ -58,9 +59,34 @@ fn a_small_body_is_copied_behind_its_header() {
     assert_eq!((ring.len(), request.flags, request.size), (2, 11, 2048));
     assert_eq!(rig.machine.world().holds(), 0);
     // One byte more does not fit the block.
-    let body = site(&rig, 0, 1995);
-    rig.transmit(&[0x11; 54], &[Slice::Static(body)], offload).unwrap();
+    let body = site(&rig, 0, 1895);
+    rig.transmit(&[0x11; 54], &[head, Slice::Static(body)], offload).unwrap();
     assert_eq!((slots(&mut rig).len(), rig.machine.world().holds()), (3, 1));
+}
+
+/// A frame that begins with the site's bytes is the rest of a body, whose other frames went by reference.
+#[test]
+fn the_rest_of_a_large_body_is_not_copied_however_short() {
+    for length in [1, 95, 256, 257, 1300] {
+        let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
+        let rest = Slice::Static(site(&rig, 0, length));
+        let offload = Offload { checksum: CHECKSUM, gso: None };
+        assert_eq!(rig.device.transmitter().fit([rest].into_iter()), length);
+        rig.transmit(&[0x11; 66], &[rest], offload).unwrap();
+        assert_eq!((slots(&mut rig).len(), rig.machine.world().holds()), (2, 1), "{length} bytes");
+        assert_eq!(rig.device.counters().tx_payload_copied.get(), 0);
+        // Only the first slice is: behind it stands another response.
+        rig.transmit(&[0x11; 66], &[rest, Slice::Borrowed(&[0x22; 100]), Slice::Static(&[0x33; 9])], offload)
+            .unwrap();
+        assert_eq!((slots(&mut rig).len(), rig.machine.world().holds()), (3, 2), "{length} bytes");
+        assert_eq!(rig.device.counters().tx_payload_copied.get(), 109);
+    }
+    // Where no frame of a body is longer than a block, none goes by reference.
+    let mut rig = Rig::new(FEATURE_KEYS[3].1, Sizes::default());
+    assert!(rig.device.features().is_some_and(|features| features.scatter_gather() && !features.gso_v4()));
+    let rest = Slice::Static(site(&rig, 0, 95));
+    rig.transmit(&[0x11; 66], &[rest], Offload::default()).unwrap();
+    assert_eq!((slots(&mut rig).len(), rig.machine.world().holds()), (1, 0));
 }
 
 #[test]
@@ -68,11 +94,12 @@ fn a_short_slice_of_a_long_frame_is_copied() {
     let mut rig = Rig::new(ALL_FEATURES, Sizes::default());
     let body = site(&rig, 0, 4096);
     // Up to 256 bytes: a slot of their own would cost more.
-    let payload = [Slice::Static(&body[..256]), Slice::Static(&body[..257]), Slice::Static(body)];
+    let head = Slice::Borrowed(&[0x22; 100]);
+    let payload = [head, Slice::Static(&body[..256]), Slice::Static(&body[..257]), Slice::Static(body)];
     rig.transmit(&[0x11; 54], &payload, Offload { checksum: CHECKSUM, gso: GSO }).unwrap();
     let sizes: Vec<_> = slots(&mut rig).into_iter().map(|slot| TxRequest::decode(slot).size).collect();
     assert_eq!(sizes[2..], [257, 4096], "{sizes:?}");
-    assert_eq!((sizes[0], rig.machine.world().holds()), (54 + 256 + 257 + 4096, 2));
+    assert_eq!((sizes[0], rig.machine.world().holds()), (54 + 100 + 256 + 257 + 4096, 2));
 }
 
 #[test]

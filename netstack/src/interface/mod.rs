@@ -23,6 +23,7 @@ use crate::wire::ethernet::Address;
 use crate::wire::{arp, dhcpv4, ethernet, ipv4, udp};
 use backlog::Backlog;
 use core::net::{IpAddr, Ipv4Addr};
+use outlet::Way;
 use reassembly::Reassembly;
 
 crate::counters! {
@@ -159,6 +160,8 @@ pub(crate) struct Interface {
     hardware: Address,
     addressing: Option<Addressing>,
     neighbours: Neighbours,
+    /// Where the last packet went: nearly always the next one's way too.
+    way: Option<Way>,
     reassembly: Reassembly,
     backlog: Backlog,
     paths: PathMtus,
@@ -181,6 +184,7 @@ impl Interface {
             hardware,
             addressing: None,
             neighbours: Neighbours::default(),
+            way: None,
             reassembly: Reassembly::default(),
             backlog: Backlog::default(),
             paths: PathMtus::default(),
@@ -219,6 +223,7 @@ impl Interface {
         let address = |addressing: &Option<Addressing>| addressing.as_ref().map(Addressing::prefix);
         let same = address(&self.addressing) == address(&addressing);
         self.addressing = addressing;
+        self.way = None;
         if same {
             self.set_routers();
         } else {
@@ -230,6 +235,7 @@ impl Interface {
     /// The link is gone, and what was learned of it: the next one may lead elsewhere.
     pub(crate) fn link_down(&mut self) {
         self.neighbours.clear();
+        self.way = None;
         self.set_routers();
         self.reassembly.clear();
         self.backlog.clear();

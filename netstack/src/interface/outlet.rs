@@ -1,10 +1,10 @@
 //! The way out: IP header, route, neighbour, frame.
 
 use super::{Interface, request, transmit};
-use crate::device::{Device, Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
+use crate::device::{Capabilities, Device, Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
 use crate::egress::{Ecn, Egress, Path, SendError};
 use crate::neighbours::{Ask, HELD, Lookup};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::checksum::Sum;
 use crate::wire::ethernet::Address;
 use crate::wire::{ethernet, ipv4};
@@ -26,18 +26,21 @@ pub(crate) struct Outlet<'a, D> {
     pub(crate) interface: &'a mut Interface,
     pub(crate) device: &'a mut D,
     pub(crate) now: Instant,
-    /// Where the last packet went: nearly always the next one's way too.
-    way: Option<Way>,
+    capabilities: Capabilities,
 }
 
 /// A known way: from an address of ours to another one, by the station that has the hop's.
-#[derive(Clone, Copy)]
-struct Way {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
     source: Ipv4Addr,
     destination: Ipv4Addr,
     hop: Ipv4Addr,
     station: Address,
+    until: Instant,
 }
+
+/// How long a way is taken before routes and neighbours are asked again.
+const WAY: Duration = Duration::from_secs(1);
 
 /// A packet on its way out.
 struct Packet<'a> {
@@ -52,8 +55,7 @@ struct Packet<'a> {
 
 impl<D: Device> Egress for Outlet<'_, D> {
     fn path(&self, remote: IpAddr) -> Path {
-        let capabilities = self.device.capabilities();
-        let gso = capabilities.gso_v4.filter(|_| capabilities.checksum);
+        let gso = self.capabilities.gso_v4.filter(|_| self.capabilities.checksum);
         let limit = self.interface.paths.get(remote, self.now);
         let mtu = self.mtu();
         Path { mtu: limit.map_or(mtu, |limit| limit.mtu.min(mtu)), gso }
@@ -97,7 +99,7 @@ impl<D: Device> Egress for Outlet<'_, D> {
         let longest = if gso.is_some() { u16::MAX } else { self.mtu() };
         let (hop, station) = self.resolve(&repr, longest)?;
         let (field, offload) = match station {
-            Some(_) if self.device.capabilities().checksum => {
+            Some(_) if self.capabilities.checksum => {
                 let gso = gso.map(|size| Gso { size, kind: GsoKind::TcpV4 });
                 (pseudo.partial(), Offload { checksum: Some(CHECKSUM), gso })
             }
@@ -120,9 +122,10 @@ impl<D: Device> Egress for Outlet<'_, D> {
     }
 }
 
-impl<'a, D> Outlet<'a, D> {
+impl<'a, D: Device> Outlet<'a, D> {
     pub(crate) fn new(interface: &'a mut Interface, device: &'a mut D, now: Instant) -> Self {
-        Self { interface, device, now, way: None }
+        let capabilities = device.capabilities();
+        Self { interface, device, now, capabilities }
     }
 }
 
@@ -193,7 +196,7 @@ impl<D: Device> Outlet<'_, D> {
     }
 
     fn mtu(&self) -> u16 {
-        let device = self.device.capabilities().mtu;
+        let device = self.capabilities.mtu;
         let given = self.interface.addressing().and_then(crate::addressing::Addressing::mtu);
         given.map_or(device, |mtu| mtu.min(device))
     }
@@ -204,8 +207,9 @@ impl<D: Device> Outlet<'_, D> {
             self.interface.counters.ipv4_too_long.count();
             return Err(SendError::Unreachable);
         }
-        if let Some(way) = self.way
+        if let Some(way) = self.interface.way
             && (way.source, way.destination) == (repr.source, repr.destination)
+            && self.now < way.until
         {
             return Ok((way.hop, Some(way.station)));
         }
@@ -223,7 +227,8 @@ impl<D: Device> Outlet<'_, D> {
         match self.interface.neighbours.lookup(hop.into(), self.now) {
             Lookup::Known(station) => {
                 let (source, destination) = (repr.source, repr.destination);
-                self.way = Some(Way { source, destination, hop, station });
+                let until = self.now + WAY;
+                self.interface.way = Some(Way { source, destination, hop, station, until });
                 Ok((hop, Some(station)))
             }
             Lookup::Confirm(at) => {

@@ -144,6 +144,7 @@ impl Interface {
         }
         let to_us = packet.target == ours;
         if addressing.is_neighbour(packet.sender) {
+            self.way = None;
             let held = self.neighbours.heard(packet.sender.into(), packet.sender_hardware, to_us, now);
             for mut frame in held {
                 if let Some(destination) = frame.first_chunk_mut() {

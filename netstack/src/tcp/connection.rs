@@ -503,7 +503,7 @@ impl<C> Connection<C> {
         E: Egress + ?Sized,
     {
         let now = context.now;
-        let segment = self.core.peer_segment(output::path_mss(context));
+        let segment = self.core.peer_segment(context.path_mss);
         let core = &mut self.core;
         if !core.receive.is_empty() {
             let kept = core.receive.append(bytes, &mut context.shared.budget);

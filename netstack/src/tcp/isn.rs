@@ -6,6 +6,7 @@ use super::seq::SeqNum;
 use crate::Instant;
 use crate::random::Random;
 use crate::siphash;
+use core::net::IpAddr;
 
 /// Keys made at boot, one a purpose.
 #[derive(Debug)]
@@ -57,9 +58,27 @@ impl Secrets {
         half(self.cookies.hash(bytes.as_slice()))
     }
 
+    /// Where in the tables a connection lies.
     pub(super) fn bucket(&self, tuple: &Tuple) -> u32 {
-        half(self.demux.hash(tuple.bytes().as_slice()))
+        let ports = u64::from(tuple.local_port) << 16 | u64::from(tuple.remote_port);
+        half(match (tuple.local, tuple.remote) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                self.demux.place([u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits()), ports])
+            }
+            (local, remote) => {
+                let [[l0, l1], [r0, r1]] = [local, remote].map(words);
+                self.demux.place([l0, l1, r0, r1, ports])
+            }
+        })
     }
+}
+
+fn words(address: IpAddr) -> [u64; 2] {
+    let bits = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    [low_half(bits >> 64), low_half(bits)]
 }
 
 /// The timestamp clock's time, before its offset: milliseconds, modulo 2^32 (RFC 7323 section 5.4: 1 ms to 1 s a tick).
@@ -76,10 +95,15 @@ fn low(word: u64) -> u32 {
     word as u32
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+fn low_half(bits: u128) -> u64 {
+    bits as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::{IpAddr, Ipv4Addr};
+    use core::net::Ipv4Addr;
 
     fn tuple(port: u16) -> Tuple {
         let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

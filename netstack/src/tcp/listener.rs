@@ -3,7 +3,7 @@
 use super::congestion::Congestion;
 use super::connection::{CHALLENGE_INTERVAL, Clock, Core};
 use super::cookies;
-use super::options::{Agreed, path_mss, shift_for};
+use super::options::{Agreed, shift_for};
 use super::recv::Receive;
 use super::rtt::Rtt;
 use super::send::Send;
@@ -129,9 +129,8 @@ impl HalfOpen {
     /// The same; `value` is our timestamp.
     fn answer_at<E: Egress + ?Sized>(&self, value: u32, context: &mut Context<'_, E>) {
         let agreed = &self.agreed;
-        let path = context.egress.path(context.tuple.remote);
         let options = Options {
-            maximum_segment_size: Some(path_mss(context.tuple.remote, &path)),
+            maximum_segment_size: Some(context.path_mss),
             window_scale: agreed.scaling.then_some(agreed.receive_shift),
             sack_permitted: agreed.sack,
             timestamps: agreed.timestamps.then_some(Timestamps { value, echo: self.clock.recent }),
@@ -247,9 +246,8 @@ impl HalfOpen {
         if let (0, Some(sent)) = (self.retries, self.sent) {
             rtt.measured(now.since(sent));
         }
-        let path = context.egress.path(context.tuple.remote);
         let options = if self.agreed.timestamps { 12 } else { 0 };
-        let mss = self.agreed.peer_mss.min(path_mss(context.tuple.remote, &path)).saturating_sub(options);
+        let mss = self.agreed.peer_mss.min(context.path_mss).saturating_sub(options);
         let congestion = Congestion::new(u32::from(mss), self.retries > 0);
         let mut send = Send::new(self.iss.plus(1), congestion, rtt, now);
         let header = &segment.header;

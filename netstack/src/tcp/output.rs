@@ -30,12 +30,6 @@ struct Bounds {
     segment: u32,
     /// Bytes of data in a segment as it is handed down.
     packet: u32,
-    path_mss: u16,
-}
-
-/// The largest segment on the path, by its MTU.
-pub(super) fn path_mss<E: Egress + ?Sized>(context: &Context<'_, E>) -> u16 {
-    options::path_mss(context.tuple.remote, context.path())
 }
 
 /// Bytes of data in a full segment.
@@ -48,7 +42,7 @@ pub(super) fn segment_size<E: Egress + ?Sized>(core: &Core, context: &Context<'_
     } else {
         0
     };
-    core.agreed.peer_mss.min(path_mss(context)).saturating_sub(options).max(1)
+    core.agreed.peer_mss.min(context.path_mss).saturating_sub(options).max(1)
 }
 
 fn current_options(core: &Core, now: Instant) -> Options {
@@ -64,16 +58,15 @@ fn current_options(core: &Core, now: Instant) -> Options {
 fn bounds<E: Egress + ?Sized>(core: &Core, context: &Context<'_, E>) -> Bounds {
     let remote = context.tuple.remote;
     let path = context.path();
-    let path_mss = options::path_mss(remote, path);
     let options = current_options(core, context.now);
     let length = u32::try_from(options.length()).unwrap_or_default();
-    let segment = u32::from(core.agreed.peer_mss.min(path_mss)).saturating_sub(length).max(1);
+    let segment = u32::from(core.agreed.peer_mss.min(context.path_mss)).saturating_sub(length).max(1);
     let headers = length.saturating_add(u32::from(options::ip_header(remote))).saturating_add(HEADER as u32);
     let packet = path.gso.map_or(segment, |most| {
         let most = most.saturating_sub(headers);
         whole_segments(most, segment).max(segment)
     });
-    Bounds { options, segment, packet, path_mss }
+    Bounds { options, segment, packet }
 }
 
 /// `bytes` less what does not fill a segment.
@@ -239,7 +232,7 @@ where
     let length = data.saturating_add(u32::from(fin));
     let shift = core.agreed.receive_shift;
     let limit = context.shared.limits.receive;
-    let announcement = core.receive.announce(limit, core.peer_segment(bounds.path_mss), shift);
+    let announcement = core.receive.announce(limit, core.peer_segment(context.path_mss), shift);
     let header = Header {
         source: context.tuple.local_port,
         destination: context.tuple.remote_port,
@@ -322,7 +315,7 @@ fn acknowledge<E>(core: &mut Core, context: &mut Context<'_, E>) -> Result<(), S
 where
     E: Egress + ?Sized,
 {
-    let segment = core.peer_segment(path_mss(context));
+    let segment = core.peer_segment(context.path_mss);
     let limit = context.shared.limits.receive;
     let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
     let options = current_options(core, context.now);
@@ -425,7 +418,7 @@ fn shrink<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>, seg
 
 /// RFC 9293 section 3.8.4: a segment with the number before SND.NXT, which the peer has to answer.
 pub(super) fn keepalive<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) {
-    let segment = core.peer_segment(path_mss(context));
+    let segment = core.peer_segment(context.path_mss);
     let limit = context.shared.limits.receive;
     let announcement = core.receive.announce(limit, segment, core.agreed.receive_shift);
     let options = current_options(core, context.now);

@@ -97,6 +97,17 @@ impl Queue {
     /// Up to `count` bytes from `offset` on: fewer where they would take more than `N` slices.
     pub(super) fn slices<const N: usize>(&self, offset: usize, count: usize) -> Payload<'_, N> {
         let mut payload = Payload { slices: [Slice::Static(&[]); N], count: 0, length: 0 };
+        if self.skipped == 0 && offset == 0 && count >= self.length && self.chunks.len() <= N {
+            // Nearly always: a response goes out as a whole.
+            for (place, chunk) in payload.slices.iter_mut().zip(&self.chunks) {
+                *place = match chunk {
+                    Chunk::Static(bytes) => Slice::Static(bytes),
+                    _ => Slice::Borrowed(chunk.bytes()),
+                };
+            }
+            (payload.count, payload.length) = (self.chunks.len(), self.length);
+            return payload;
+        }
         let mut skip = self.skipped.saturating_add(offset);
         for chunk in &self.chunks {
             let bytes = chunk.bytes();

@@ -5,6 +5,7 @@ use super::counters::Counters;
 use super::demux::Tuple;
 use super::isn::Secrets;
 use super::limits::Limits;
+use super::options;
 use super::send::Pool;
 use crate::egress::{Ecn, Egress, Path, SendError};
 use crate::wire::tcp::{Flags, Header, Options, Segment};
@@ -63,12 +64,15 @@ pub(super) struct Context<'a, E: ?Sized> {
     pub(super) egress: &'a mut E,
     /// What the path to the peer takes, which does not change but by [`Self::packet_too_big`].
     path: Path,
+    /// The largest segment on the path, by its MTU.
+    pub(super) path_mss: u16,
 }
 
 impl<'a, E: Egress + ?Sized> Context<'a, E> {
     pub(super) fn new(tuple: Tuple, now: Instant, shared: &'a mut Shared, egress: &'a mut E) -> Self {
         let path = egress.path(tuple.remote);
-        Self { tuple, now, shared, egress, path }
+        let path_mss = options::path_mss(tuple.remote, &path);
+        Self { tuple, now, shared, egress, path, path_mss }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -79,6 +83,7 @@ impl<'a, E: Egress + ?Sized> Context<'a, E> {
     pub(super) fn packet_too_big(&mut self, mtu: u16) {
         self.egress.packet_too_big(self.tuple.remote, mtu);
         self.path = self.egress.path(self.tuple.remote);
+        self.path_mss = options::path_mss(self.tuple.remote, &self.path);
     }
 
     /// Sends a segment without data.

@@ -72,7 +72,8 @@ impl<'a> Packet<'a> {
     /// Checks a packet and trims what follows its total length (Ethernet's padding).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let packet = Self::quoted(bytes)?;
-        if Sum::new().bytes(packet.header).checksum() != 0 {
+        let options = packet.header.get(HEADER..).unwrap_or_default();
+        if Sum::new().header(packet.fixed).bytes(options).checksum() != 0 {
             return Err(Malformed::Checksum);
         }
         let total = usize::from(packet.total_length());
@@ -222,7 +223,7 @@ impl Repr {
         header[field::PROTOCOL] = self.protocol;
         header[field::SOURCE].copy_from_slice(&self.source.octets());
         header[field::DESTINATION].copy_from_slice(&self.destination.octets());
-        let checksum = Sum::new().bytes(&header).checksum();
+        let checksum = Sum::new().header(&header).checksum();
         header[field::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
         header
     }

@@ -162,16 +162,15 @@ impl Header {
         let mut emitted = Emitted { bytes: [0; HEADER + OPTIONS], length: HEADER };
         options.emit(&mut emitted);
         let words = u8::try_from(emitted.length / 4).unwrap_or_default();
-        if let Some(fixed) = emitted.bytes.first_chunk_mut::<HEADER>() {
-            fixed[field::SOURCE].copy_from_slice(&self.source.to_be_bytes());
-            fixed[field::DESTINATION].copy_from_slice(&self.destination.to_be_bytes());
-            fixed[field::SEQUENCE].copy_from_slice(&self.sequence.to_be_bytes());
-            fixed[field::ACKNOWLEDGMENT].copy_from_slice(&self.acknowledgment.to_be_bytes());
-            fixed[field::OFFSET] = words << 4;
-            fixed[field::FLAGS] = self.flags.bits();
-            fixed[field::WINDOW].copy_from_slice(&self.window.to_be_bytes());
-            fixed[field::URGENT].copy_from_slice(&self.urgent.to_be_bytes());
-        }
+        let fixed = &mut emitted.bytes;
+        fixed[field::SOURCE].copy_from_slice(&self.source.to_be_bytes());
+        fixed[field::DESTINATION].copy_from_slice(&self.destination.to_be_bytes());
+        fixed[field::SEQUENCE].copy_from_slice(&self.sequence.to_be_bytes());
+        fixed[field::ACKNOWLEDGMENT].copy_from_slice(&self.acknowledgment.to_be_bytes());
+        fixed[field::OFFSET] = words << 4;
+        fixed[field::FLAGS] = self.flags.bits();
+        fixed[field::WINDOW].copy_from_slice(&self.window.to_be_bytes());
+        fixed[field::URGENT].copy_from_slice(&self.urgent.to_be_bytes());
         emitted
     }
 }
@@ -387,6 +386,18 @@ impl Options {
 
     /// Each option starts a word, as is usual: the fast paths of peers look for that.
     fn emit(&self, out: &mut Emitted) {
+        if let (Some(Timestamps { value, echo }), None, None, false, []) = (
+            self.timestamps,
+            self.maximum_segment_size,
+            self.window_scale,
+            self.sack_permitted,
+            self.sack.as_slice(),
+        ) {
+            // What most segments have, as in `parse`.
+            let ([v0, v1, v2, v3], [e0, e1, e2, e3]) = (value.to_be_bytes(), echo.to_be_bytes());
+            let padding = kind::NO_OPERATION;
+            return out.put(&[padding, padding, kind::TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3]);
+        }
         if let Some(size) = self.maximum_segment_size {
             out.put(&[kind::MAXIMUM_SEGMENT_SIZE, 4]);
             out.put(&size.to_be_bytes());

@@ -1,4 +1,6 @@
-use crate::host::{ALL, Host, OUR_IP, OURS, THEIR_IP, THEIRS, arp, echo, ipv4, ipv4_between, payload, to_us};
+use crate::host::{
+    ALL, Host, Nobody, OUR_IP, OURS, THEIR_IP, THEIRS, arp, echo, ipv4, ipv4_between, payload, to_us,
+};
 use netstack::Duration;
 use netstack::addressing::Addressing;
 use netstack::stack::Config;
@@ -118,4 +120,24 @@ fn a_station_that_moved_is_found_at_its_new_address() {
     host.receive(&arp(ALL, 1, moved, THEIR_IP, [0; 6], THEIR_IP));
     let sent = host.receive(&to_us(&ipv4(1, &echo(b""))));
     assert_eq!(sent[0][..6], moved.0);
+}
+
+/// The way that the last packet took is not taken any more once the neighbour has said otherwise, or the link was gone.
+#[test]
+fn a_neighbour_that_moves_is_followed_at_once() {
+    let mut host = Host::new();
+    host.meet();
+    let question = to_us(&ipv4(1, &echo(b"")));
+    let elsewhere = Address([0x02, 0, 0, 0, 0, 0x21]);
+    for (say, at) in [(None, THEIRS), (Some(elsewhere), elsewhere), (Some(THEIRS), THEIRS)] {
+        if let Some(say) = say {
+            assert!(host.receive(&arp(ALL, 2, say, THEIR_IP, OURS.0, THEIR_IP)).is_empty());
+        }
+        let answer = host.receive(&question);
+        assert_eq!(answer[0][..6], at.0);
+    }
+    host.stack.link(false, host.now, &mut host.device, &mut Nobody);
+    host.stack.link(true, host.now, &mut host.device, &mut Nobody);
+    host.sent();
+    assert_eq!(host.receive(&question), [arp(ALL, 1, OURS, OUR_IP, [0; 6], THEIR_IP)]);
 }

@@ -26,11 +26,12 @@ use xen::quota::Quota;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Microseconds(pub u64);
 
-/// How long to wait before trying again what failed without anyone's lie, in microseconds.
+/// How long to wait before trying again what failed without anyone's lie, in microseconds. It doubles, as after lies, with
+/// each further call in a row that the store fails: where it is silent, all else waits for it.
 const RETRY: u64 = 1_000_000;
 /// How long to wait before reconnecting after a backend's first lie, in microseconds; it doubles with each further one.
 const BACKOFF: u64 = 1_000_000;
-/// How often it doubles: the longest wait is about a minute.
+/// How often either doubles: the longest wait is about a minute.
 const BACKOFF_DOUBLINGS: u32 = 6;
 /// A connection that lasted so many microseconds makes earlier lies forgotten.
 const TRUSTED_AFTER: u64 = 60_000_000;
@@ -117,6 +118,8 @@ pub struct Device<P: Platform> {
     sizes: Sizes,
     phase: Phase,
     identity: Option<Identity>,
+    /// The connection is over, and the next may be another device's in the same place.
+    stale: bool,
     epoch: Option<Epoch<P>>,
     quarantine: Quarantine<P>,
     counters: NetCounters,
@@ -124,6 +127,8 @@ pub struct Device<P: Platform> {
     lied: bool,
     /// When to try again what failed, or what is put off.
     retry: Option<Microseconds>,
+    /// Times in a row that the store failed.
+    failures: u32,
     /// Lies without a lasting connection between them.
     lies: u32,
     /// Before then no new connection is begun.
@@ -160,11 +165,13 @@ impl<P: Platform> Device<P> {
             sizes,
             phase: Phase::Absent,
             identity: None,
+            stale: false,
             epoch: None,
             quarantine: Quarantine::new(pages),
             counters: NetCounters::default(),
             lied: false,
             retry: None,
+            failures: 0,
             lies: 0,
             not_before: Microseconds(0),
             opened: Microseconds(0),
@@ -241,11 +248,15 @@ impl<P: Platform> Device<P> {
     /// the deadline.
     pub fn control<S: Store>(&mut self, store: &mut S, now: Microseconds) -> Change {
         let connects = self.counters.connects;
-        match self.advance(store, now) {
+        let advanced = self.advance(store, now);
+        let failed = matches!(advanced, Err(ControlError::Keys(KeyError::Store(_))));
+        let failures = if failed { self.failures } else { 0 };
+        self.failures = failures.saturating_add(u32::from(failed)).min(BACKOFF_DOUBLINGS);
+        match advanced {
             Ok(()) if self.is_up() => self.problem = None,
             Ok(()) => {}
             Err(error) => {
-                self.retry = Some(now.after(RETRY));
+                self.retry = Some(now.after(RETRY << failures));
                 let said = self.problem.replace(error.to_string());
                 if said != self.problem && self.lines.take(now.0) {
                     log::error!("network: {error}");
@@ -339,8 +350,11 @@ impl<P: Platform> Device<P> {
                     self.retry = Some(self.not_before);
                     return Ok(());
                 }
-                Step::Initialise => {
+                Step::Initialise if self.phase != Phase::Absent => {
                     self.end_epoch();
+                    self.stale = true;
+                }
+                Step::Initialise => {
                     self.show(store, XenbusState::Initialising)?;
                     self.phase = Phase::Waiting;
                 }
@@ -370,7 +384,14 @@ impl<P: Platform> Device<P> {
 
     fn step(&self, backend: XenbusState, online: bool) -> Step {
         let engaged = matches!(self.phase, Phase::Waiting | Phase::Connecting | Phase::Connected);
-        if engaged && (self.lied || self.stopping) { Step::Close } else { self.phase.step(backend, online) }
+        if engaged && (self.lied || self.stopping) {
+            return Step::Close;
+        }
+        match self.phase.step(backend, online) {
+            // It will not follow: it has no connection to close.
+            Step::Initialise if self.stopping && self.phase == Phase::Closing => Step::Shut,
+            step => step,
+        }
     }
 
     /// The backend's state, and whether its device is meant to be there; `None` where there is no device.
@@ -383,14 +404,15 @@ impl<P: Platform> Device<P> {
             self.watching = true;
         }
         let backend = store.read(&format!("{}/backend", self.front)).map_err(KeyError::Store)?;
-        if backend.as_ref() != self.identity.as_ref().map(|identity| &identity.backend) {
-            // Unplugged, or plugged in again somewhere else.
+        let moved = backend.as_ref() != self.identity.as_ref().map(|identity| &identity.backend);
+        if moved || self.stale {
+            // Unplugged, plugged in again somewhere else, or perhaps in the same place.
             self.end_epoch();
-            if let Some(old) = self.identity.take() {
-                for key in ["state", "online"] {
-                    store.unwatch(&format!("{}/{key}", old.backend)).map_err(KeyError::Store)?;
-                }
+            if let Some(old) = self.identity.take().filter(|_| moved) {
+                let ended = ["state", "online"].map(|key| store.unwatch(&format!("{}/{key}", old.backend)));
+                ended.into_iter().collect::<Result<(), _>>().map_err(KeyError::Store)?;
             }
+            self.stale = false;
             let identity = Identity::read(store, &self.front)?;
             if let Some(new) = &identity {
                 store.watch(&format!("{}/state", new.backend)).map_err(KeyError::Store)?;

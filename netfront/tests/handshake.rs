@@ -249,6 +249,82 @@ fn unplugged_and_plugged_in_again() {
     assert_eq!(rig.store.watches().len(), 2);
 }
 
+/// Taken out, and another put in at the same place, before we looked.
+#[test]
+fn replaced_in_its_place() {
+    let mut rig = Rig::new(&[], SIZES);
+    rig.backend.unmap();
+    rig.store.unplug();
+    rig.store.plug_in();
+    rig.store.set_front("mac", "00:16:3e:09:09:09");
+    rig.store.set_front("mtu", "1400");
+    rig.store.set_front("backend-id", "3");
+    assert_eq!(rig.control(), Change::Down);
+    assert_eq!(rig.machine.world().backend.map(|domain| domain.0), Some(3));
+    rig.backend = Backend::connect(&rig.machine, &rig.store);
+    assert_eq!(rig.control(), Change::Up);
+    assert_eq!(rig.device.identity().unwrap().mac.0[3..], [9, 9, 9]);
+    assert_eq!(rig.device.transmitter().mtu(), Some(1400));
+    assert_eq!(rig.store.watches().len(), 2);
+}
+
+/// The same with keys that are not well at first.
+#[test]
+fn replaced_in_its_place_by_one_to_be_cured() {
+    let mut rig = Rig::new(&[], SIZES);
+    rig.backend.unmap();
+    rig.store.set_back("state", "2");
+    rig.store.set_front("mac", "00:16:3e");
+    for _ in 0..3 {
+        rig.control();
+        assert_eq!(rig.device.problem(), Some("xenstore's device/vif/0/mac is \"00:16:3e\""));
+        nothing_is_left(&rig.machine, &rig.device);
+        rig.now = rig.device.deadline().unwrap();
+    }
+    rig.store.set_front("mac", "00:16:3e:09:09:09");
+    rig.control();
+    assert_eq!(rig.device.phase(), Phase::Connecting);
+    assert_eq!(rig.device.identity().unwrap().mac.0[3..], [9, 9, 9]);
+}
+
+/// A call to a silent store holds all else up: one in a minute at most, however long the silence.
+#[test]
+fn a_store_that_fails_again_is_asked_less_often() {
+    let mut rig = Rig::new(&[], SIZES);
+    rig.store.refuse_after(Some(0));
+    for wait in [1, 2, 4, 8, 16, 32, 64, 64, 64] {
+        assert_eq!(rig.control(), Change::None, "frames pass all the same");
+        assert_eq!(rig.device.deadline(), Some(Microseconds(rig.now.0 + wait * 1_000_000)));
+        rig.now = rig.device.deadline().unwrap();
+    }
+    rig.store.refuse_after(None);
+    rig.control();
+    assert_eq!(rig.device.deadline(), None);
+    rig.store.refuse_after(Some(0));
+    rig.control();
+    assert_eq!(rig.device.deadline(), Some(Microseconds(rig.now.0 + 1_000_000)));
+}
+
+/// A backend that waits for a connection has none to close: nobody waits for it.
+#[test]
+fn a_device_that_stops_before_its_connection_is_closed_at_once() {
+    for state in ["1", "3"] {
+        let (machine, mut store, mut device) = fresh(&[]);
+        store.set_back("state", state);
+        device.control(&mut store, NOW);
+        assert_eq!(device.phase(), Phase::Waiting);
+        device.stop(&mut store, NOW);
+        assert_eq!((device.phase(), store.front("state").as_deref()), (Phase::Closed, Some("6")));
+        nothing_is_left(&machine, &device);
+    }
+    let (machine, mut store, mut device) = fresh(&[]);
+    device.control(&mut store, NOW);
+    assert_eq!(device.phase(), Phase::Connecting);
+    device.stop(&mut store, NOW);
+    assert_eq!((device.phase(), store.front("state").as_deref()), (Phase::Closed, Some("6")));
+    nothing_is_left(&machine, &device);
+}
+
 #[test]
 fn a_device_that_stops_stays_closed() {
     let mut rig = Rig::new(&[], SIZES);

@@ -1,5 +1,6 @@
 //! The pages of errors: `errors/pages/CODE.txt` is the reason and what it means, a line each; together with the template
-//! and the style it becomes one page, whole, since a client that got an error may not get a second response.
+//! and the style it becomes one page, whole, since a client that got an error may not get a second response. A file that is
+//! added there shows once this one is compiled again.
 
 use include_dir::{Dir, File, include_dir};
 use std::path::Path;

@@ -3,8 +3,12 @@
 pub mod conditional;
 pub mod date;
 pub mod field;
+pub mod get;
 pub mod head;
+pub mod negotiation;
+pub mod range;
 pub mod request;
 pub mod response;
 mod scan;
+pub mod section;
 pub mod target;

@@ -154,6 +154,11 @@ impl Representation {
         self.head
     }
 
+    /// All header fields but `Last-Modified`, and the empty line.
+    pub fn undated(&self) -> &'static [u8] {
+        self.head.get(usize::from(self.marks.length)..).unwrap_or_default()
+    }
+
     /// The header fields of a 304, and the empty line.
     pub fn not_modified(&self) -> &'static [u8] {
         self.head.get(usize::from(self.marks.kept)..).unwrap_or_default()
@@ -179,9 +184,9 @@ impl Representation {
         self.part(0..self.marks.length)
     }
 
-    /// The value of `Content-Type`.
-    pub fn media_type(&self) -> &'static [u8] {
-        self.part(self.marks.media_type..self.marks.coding).get(CONTENT_TYPE.len()..).unwrap_or_default()
+    /// The line `Content-Type`, with the line end before it.
+    pub fn type_line(&self) -> &'static [u8] {
+        self.part(self.marks.media_type..self.marks.coding)
     }
 
     /// The opaque tag of its strong ETag, quotes included, or nothing.
@@ -237,7 +242,8 @@ mod tests {
             (made.partial(), &[typed, coded, kept, tag]),
             (made.multipart(), &[coded, kept, tag]),
             (made.last_modified(), &[modified]),
-            (made.media_type(), &["text/css"]),
+            (made.type_line(), &[typed]),
+            (made.undated(), &[length, typed, coded, kept, tag]),
             (made.etag(), &["\"tag\""]),
         ] {
             assert_eq!(part, expected.concat().as_bytes(), "{}", part.escape_ascii());

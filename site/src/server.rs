@@ -4,13 +4,15 @@ use crate::catalogue::{Found, Site};
 use crate::connection::{Connection as State, Phase};
 use crate::counters::Counters;
 use crate::error_page::ErrorPages;
+use crate::http::get::{self, Refusal};
 use crate::http::request::{Body, Method, Rejection, Request};
 use crate::http::response::{CHUNKS, Content, Persistence, Response, Status};
-use crate::http::target::Path;
-use crate::http::{conditional, field, head};
+use crate::http::target::{Form, Path};
+use crate::http::{field, head, negotiation};
+use crate::representation::Representation;
 use crate::wall_clock::{DateField, WallClock};
 use core::net::SocketAddr;
-use netstack::{Duration, Service, Stream};
+use netstack::{Duration, Instant, Service, Stream};
 
 /// Serves a site over HTTP/1.1.
 pub struct Server {
@@ -129,10 +131,19 @@ impl Server {
         end: bool,
         stream: &mut dyn Stream,
     ) -> Option<usize> {
+        // Nearly always a head is there as a whole, and sound: no need to look for its end first.
+        if connection.searched == 0
+            && let Ok((request, rest)) = Request::parse(bytes)
+        {
+            let length = bytes.len().wrapping_sub(rest.len());
+            if length <= head::LIMIT {
+                return self.answer(connection, &request, stream).then_some(length);
+            }
+        }
         let length = head::length(bytes, usize::from(connection.searched));
         let parsed = match length.and_then(|length| bytes.get(..length)) {
             _ if !starts_a_request(bytes) => Err(Rejection::RequestLine),
-            Some(head) if head.len() <= head::LIMIT => Request::parse(head),
+            Some(head) if head.len() <= head::LIMIT => Request::parse(head).map(|(request, _)| request),
             _ if bytes.len() >= head::LIMIT => Err(too_long(bytes)),
             _ if end => Err(Rejection::Incomplete),
             _ => {
@@ -141,9 +152,9 @@ impl Server {
                 return None;
             }
         };
-        connection.searched = 0;
         match parsed {
-            Ok(request) => self.answer(connection, &request, stream),
+            Ok(request) if !self.answer(connection, &request, stream) => return None,
+            Ok(_) => {}
             Err(rejection) => {
                 self.counters.rejection(rejection);
                 // What is refused may be a HEAD all the same, and a response to that has no content (RFC 9110, section 9.3.2).
@@ -151,60 +162,88 @@ impl Server {
                 self.refuse(connection, rejection.status(), with_content, stream);
             }
         }
+        connection.searched = 0;
         length.or(Some(bytes.len()))
     }
 
-    fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) {
+    /// Answers a request; `false` where that has to wait for room.
+    fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) -> bool {
         let body = match request.body {
             // A client that waits for a 100 sends its body or not: there is no telling where its next request starts.
             Body::Length(length @ 1..=BODY_LIMIT) if !request.expects_continue => u32::try_from(length).ok(),
             Body::Length(0) => Some(0),
             Body::Length(_) | Body::Chunked => None,
         };
-        let persistence = match (request.keep_alive && body.is_some(), request.is_1_0) {
+        // What follows a CONNECT may be meant for a tunnel.
+        let stays = request.keep_alive && body.is_some() && request.method != Method::Connect;
+        let persistence = match (stays, request.is_1_0) {
             (false, _) => Persistence::Close,
             (true, false) => Persistence::Open,
             (true, true) => Persistence::KeepAlive,
         };
+        let mut response = self.response(request, stream.now());
+        if stream.room() < response.chunks() {
+            if stream.unacknowledged() > 0 {
+                return false;
+            }
+            response = response.shortened();
+        }
         self.counters.http_requests.count();
-        let response = self.response(request);
         let with_content = request.method != Method::Head;
         self.send(connection, &response, persistence, with_content, stream);
         if persistence != Persistence::Close && connection.phase != Phase::Linger {
             let phase = body.filter(|body| *body > 0).map_or(Phase::Idle, Phase::Body);
             connection.enter(phase, stream.now());
         }
+        true
     }
 
-    fn response<'a>(&mut self, request: &Request<'a>) -> Response<'a> {
-        match request.method {
-            Method::Get | Method::Head => {}
-            Method::NotAllowed => return self.error(Status::MethodNotAllowed),
-            Method::Unknown => return self.error(Status::NotImplemented),
-        }
-        match self.site.find(&request.path) {
-            Found::Page(page)
-                if request.is_conditional
-                    && conditional::none_match(request.fields, page.identity.etag()) =>
-            {
-                Response { status: Status::NotModified, content: Content::NotModified(&page.identity) }
+    fn response<'a>(&mut self, request: &Request<'a>, now: Instant) -> Response<'a> {
+        match (request.method, request.target.form) {
+            (Method::Unknown, _) => return self.error(Status::NotImplemented, Some(request)),
+            // What has to be secret may not be told to all (RFC 9110, section 7.4).
+            (_, Form::AbsoluteSecure) => return self.error(Status::MisdirectedRequest, Some(request)),
+            (Method::Options, Form::Asterisk) => {
+                return Response { status: Status::NoContent, content: Content::Empty };
             }
-            Found::Page(page) => Response { status: Status::Ok, content: Content::Whole(&page.identity) },
+            (Method::Get | Method::Head | Method::Options, _) => {}
+            (Method::Connect | Method::NotAllowed, _) => {
+                return self.error(Status::MethodNotAllowed, Some(request));
+            }
+        }
+        match self.site.find(&request.target.path) {
+            Found::Nothing => self.error(Status::NotFound, Some(request)),
+            _ if request.method == Method::Options => {
+                Response { status: Status::NoContent, content: Content::Empty }
+            }
+            Found::Page(page) => match get::response(page, request, self.date.second(now)) {
+                Ok(response) => response,
+                Err(Refusal::NotAcceptable) => self.error(Status::NotAcceptable, None),
+                Err(Refusal::PreconditionFailed) => self.error(Status::PreconditionFailed, Some(request)),
+                Err(Refusal::RangeNotSatisfiable(length)) => {
+                    let status = Status::RangeNotSatisfiable;
+                    let page = self.error_page(status, Some(request));
+                    Response { status, content: Content::Unsatisfiable(page, length) }
+                }
+            },
             Found::Folder(index) => {
-                let content = Content::Redirect(index, request.query);
+                let content = Content::Redirect(index, request.target.query);
                 Response { status: Status::MovedPermanently, content }
             }
-            Found::Nothing => match self.site.page(&Path::of_name(b"404.html")) {
-                Some(page) => {
-                    Response { status: Status::NotFound, content: Content::Instead(&page.identity) }
-                }
-                None => self.error(Status::NotFound),
-            },
         }
     }
 
-    fn error(&mut self, status: Status) -> Response<'static> {
-        Response { status, content: Content::Whole(&self.errors.page(status).identity) }
+    fn error(&mut self, status: Status, request: Option<&Request<'_>>) -> Response<'static> {
+        Response { status, content: Content::Instead(self.error_page(status, request)) }
+    }
+
+    /// The page of an error: the site's `CODE.html`, or ours; in a form that the client accepts, if it told.
+    fn error_page(&mut self, status: Status, request: Option<&Request<'_>>) -> &'static Representation {
+        let page = match self.site.page(&Path::of_name(status.page_name())) {
+            Some(page) => page,
+            None => self.errors.page(status),
+        };
+        request.and_then(|request| negotiation::select(page, &request.section)).unwrap_or(&page.identity)
     }
 
     /// Sends an error, and ends the connection.
@@ -215,7 +254,7 @@ impl Server {
         with_content: bool,
         stream: &mut dyn Stream,
     ) {
-        let response = self.error(status);
+        let response = self.error(status, None);
         self.send(connection, &response, Persistence::Close, with_content, stream);
     }
 

@@ -38,6 +38,11 @@ impl DateField {
         *self = Self::new(clock);
     }
 
+    /// The seconds since 1970.
+    pub fn second(&self, now: Instant) -> u64 {
+        self.clock.second(now)
+    }
+
     /// The date of `now`: 29 bytes.
     pub fn at(&mut self, now: Instant) -> Inline {
         let second = self.clock.second(now);

@@ -53,6 +53,16 @@ const ROWS: &[Row<'_>] = &[
             "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET http:/a HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST * HTTP/1.1\r\nHost: a\r\n\r\n",
+            "OPTIONS ** HTTP/1.1\r\nHost: a\r\n\r\n",
+            "CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n",
+            "CONNECT a: HTTP/1.1\r\nHost: a\r\n\r\n",
+            "CONNECT http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http:a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://a%2fb^/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?\u{e4} HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?\t HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /% HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /%2 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -160,7 +170,11 @@ const ROWS: &[Row<'_>] = &[
     (
         "417 Expectation Failed",
         "http_bad_expectation",
-        &["GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n"],
+        &[
+            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, 200-ok\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue=1\r\n\r\n",
+        ],
     ),
 ];
 
@@ -243,6 +257,8 @@ fn sound_variants_are_not_refused() {
         "GET / HTTP/1.1\r\nHost: a\r\nX: gr\u{fc}\u{df} \t\"\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nExpect: ,100-continue , 100-continue\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~09az: \x7e\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
     ] {

@@ -7,6 +7,7 @@ use crate::choices::Choices;
 use netstack::{Duration, Instant};
 use site::http::head;
 use site::http::request::{Method, Request};
+use site::http::section::Choice;
 use site::{Config, Server, Site, WallClock};
 use site_pack::{Archive, Stamp};
 use std::cell::RefCell;
@@ -28,22 +29,42 @@ pub fn request(input: &[u8]) {
     let closed = [input, b"\r\n\r\n"].concat();
     for bytes in [&input[..length.unwrap_or(input.len())], &closed] {
         match Request::parse(bytes) {
-            Ok(request) => {
-                let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            Ok((request, rest)) => {
+                let head = &bytes[..bytes.len() - rest.len()];
+                assert_eq!(head::length(head, 0), Some(head.len()), "two opinions on where the head ends");
+                let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 assert!(line.iter().all(|byte| (0x21..0x7f).contains(byte) || *byte == b' '), "{line:?}");
                 assert!(line.iter().filter(|byte| **byte == b' ').count() == 2);
                 assert!(request.method != Method::Get || line.starts_with(b"GET "));
                 assert!(request.method != Method::Head || line.starts_with(b"HEAD "));
-                assert!(request.query.is_empty() || request.query[0] == b'?');
-                assert!(request.path.bytes().count() < bytes.len());
-                assert!(request.fields.into_iter().all(|field| field.is_ok()));
-                let hosts = request.fields.values(b"host").count();
+                assert!(request.target.query.is_empty() || request.target.query[0] == b'?');
+                assert!(request.target.path.bytes().count() < head.len());
+                let fields = request.section.fields();
+                assert!(fields.into_iter().all(|field| field.is_ok()));
+                let hosts = fields.values(b"host").count();
                 assert!(hosts == 1 || (hosts == 0 && request.is_1_0));
+                for (choice, name) in CHOICES {
+                    assert!(fields.values(name).eq(request.section.values(choice)), "{choice:?}");
+                }
+                // As much of it as you like is no whole head.
+                for length in [0, 1, head.len() / 2, head.len() - 2, head.len() - 1] {
+                    assert!(Request::parse(&head[..length]).is_err());
+                }
             }
             Err(rejection) => drop(format!("{rejection:?} {:?}", rejection.status())),
         }
     }
 }
+
+const CHOICES: [(Choice, &[u8]); 7] = [
+    (Choice::AcceptEncoding, b"accept-encoding"),
+    (Choice::IfMatch, b"if-match"),
+    (Choice::IfModifiedSince, b"if-modified-since"),
+    (Choice::IfNoneMatch, b"if-none-match"),
+    (Choice::IfRange, b"if-range"),
+    (Choice::IfUnmodifiedSince, b"if-unmodified-since"),
+    (Choice::Range, b"range"),
+];
 
 thread_local! {
     /// Two servers of one site: pages are made once and stay.

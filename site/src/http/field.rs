@@ -33,7 +33,7 @@ impl<'a> Iterator for Fields<'a> {
         if self.lines.is_empty() {
             return None;
         }
-        let field = take(&mut self.lines).ok_or(Rejection::Field);
+        let field = take(&mut self.lines);
         if field.is_err() {
             self.lines = &[];
         }
@@ -43,22 +43,47 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Takes a field line. No white space before the colon, nor at the line's start (obs-fold); no CR, NUL or other control
 /// in the value.
-fn take<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
-    let colon = rest.iter().position(|byte| !is_tchar(*byte))?;
-    let (name, after) = rest.split_at_checked(colon)?;
-    let text = after.strip_prefix(b":").filter(|_| !name.is_empty())?;
+pub fn take<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, Rejection> {
+    let (name, text) = rest.split_at_checked(name_end(rest)?).ok_or(Rejection::Field)?;
+    let text = text.get(1..).unwrap_or_default();
     let mut end = 0_usize;
     loop {
-        end = end.checked_add(scan::control(text.get(end..)?)?)?;
-        match text.get(end..)? {
-            [b'\t', ..] => end = end.checked_add(1)?,
+        let ahead = text.get(end..).unwrap_or_default();
+        end = end.wrapping_add(scan::control(ahead).ok_or(Rejection::Incomplete)?);
+        match text.get(end..).unwrap_or_default() {
             [b'\r', b'\n', after @ ..] => {
                 *rest = after;
-                return Some((name, trim(text.get(..end)?)));
+                return Ok((name, trim(text.get(..end).unwrap_or_default())));
             }
-            _ => return None,
+            [b'\t', ..] => end = end.wrapping_add(1),
+            [b'\r'] => return Err(Rejection::Incomplete),
+            _ => return Err(Rejection::Field),
         }
     }
+}
+
+/// Where the colon behind a field's name is.
+fn name_end(line: &[u8]) -> Result<usize, Rejection> {
+    let mut end = scan::no_letter(line).ok_or(Rejection::Incomplete)?;
+    loop {
+        match line.get(end) {
+            Some(b':') if end > 0 => return Ok(end),
+            Some(byte) if is_tchar(*byte) => end = end.wrapping_add(1),
+            Some(_) => return Err(Rejection::Field),
+            None => return Err(Rejection::Incomplete),
+        }
+    }
+}
+
+/// Whether a field has this name, given in lower case, which has four bytes at least, letters and `-` only.
+pub fn is_named(name: &[u8], lower: &'static [u8]) -> bool {
+    // Of the bytes that a name can have, only the capital of a letter becomes that letter so, and only `-` stays `-`.
+    let folds = |(one, other): (&[u8; 4], &[u8; 4])| {
+        u32::from_le_bytes(*one) | u32::from_le_bytes([b' '; 4]) == u32::from_le_bytes(*other)
+    };
+    name.len() == lower.len()
+        && name.as_chunks().0.iter().zip(lower.as_chunks().0).all(folds)
+        && name.last_chunk().zip(lower.last_chunk()).is_some_and(folds)
 }
 
 /// Takes a line that ends in CRLF, without it. `None` where the line ends in a bare LF, or never.

@@ -1,21 +1,18 @@
 //! Requests (RFC 9112, sections 3 to 6).
 
-use super::field::{self, Fields};
+use super::field;
 use super::head::TARGET_LIMIT;
 use super::response::Status;
-use super::scan;
-use super::target;
-use crate::pax::decimal;
+use super::section::Section;
+use super::target::Target;
 
 /// A request whose head is sound.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// The path, decoded when looked at.
-    pub path: target::Path<'a>,
-    /// The query with its `?`, or nothing.
-    pub query: &'a [u8],
+    /// What is asked for.
+    pub target: Target<'a>,
     /// The client speaks HTTP/1.0.
     pub is_1_0: bool,
     /// The client wants the connection to stay open.
@@ -24,10 +21,8 @@ pub struct Request<'a> {
     pub body: Body,
     /// The client waits for a 100 before it sends the body.
     pub expects_continue: bool,
-    /// There is an If-None-Match.
-    pub is_conditional: bool,
     /// The field lines, which have been checked.
-    pub fields: Fields<'a>,
+    pub section: Section<'a>,
 }
 
 /// Methods, as far as they differ here.
@@ -37,7 +32,11 @@ pub enum Method {
     Get,
     /// `HEAD`.
     Head,
-    /// A method that we know and no page allows: 405.
+    /// `OPTIONS`.
+    Options,
+    /// `CONNECT`, which is for proxies: 405.
+    Connect,
+    /// Another method that we know and no page allows: 405.
     NotAllowed,
     /// A method that we do not know: 501.
     Unknown,
@@ -48,11 +47,11 @@ pub enum Method {
 pub enum Body {
     /// So many bytes.
     Length(u64),
-    /// Chunked. It is never read: the connection ends after the response.
+    /// Chunked (RFC 9112, section 7.1).
     Chunked,
 }
 
-/// Why a head is refused. The connection ends with it.
+/// Why a head is refused. The connection ends with it, but for [`Rejection::Incomplete`] while more may come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rejection {
     /// The request line is none.
@@ -77,7 +76,7 @@ pub enum Rejection {
     Coding,
     /// An expectation other than 100-continue.
     Expectation,
-    /// The stream ended within the head.
+    /// The head is not yet there as a whole.
     Incomplete,
 }
 
@@ -102,134 +101,61 @@ impl Rejection {
 }
 
 impl<'a> Request<'a> {
-    /// Parses a head, from the request line to the empty line.
-    pub fn parse(head: &'a [u8]) -> Result<Self, Rejection> {
-        let mut rest = head;
-        let line = field::line(&mut rest).ok_or(Rejection::RequestLine)?;
-        let (method, target, is_1_0) = request_line(line)?;
-        let (path, query) = target::split(target, method)?;
-        let path = target::Path::parse(path)?;
-        let lines = rest.strip_suffix(b"\r\n").ok_or(Rejection::Field)?;
-        let known = Known::read(Fields::new(lines))?;
-        Ok(Self {
-            method: Method::of(method),
-            path,
-            query,
-            is_1_0,
-            keep_alive: !known.close && (known.keep_alive || !is_1_0),
-            body: known.body(is_1_0)?,
-            expects_continue: known.expects_continue && !is_1_0,
-            is_conditional: known.is_conditional,
-            fields: Fields::new(lines),
-        })
-    }
-}
-
-impl Method {
-    fn of(token: &[u8]) -> Self {
-        match token {
-            b"GET" => Self::Get,
-            b"HEAD" => Self::Head,
-            b"CONNECT" | b"DELETE" | b"OPTIONS" | b"PATCH" | b"POST" | b"PUT" | b"TRACE" => Self::NotAllowed,
-            _ => Self::Unknown,
+    /// Parses a head, from the request line to the empty line; gives what is behind it, too.
+    pub fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
+        let (method, target) = match bytes {
+            [b'G', b'E', b'T', b' ', rest @ ..] => (Method::Get, rest),
+            _ => method(bytes)?,
+        };
+        let (parsed, rest) = Target::parse(target, method)?;
+        if target.len().wrapping_sub(rest.len()) > TARGET_LIMIT.wrapping_add(1) {
+            return Err(Rejection::TargetLength);
         }
+        let (is_1_0, rest) = match rest {
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b'\r', b'\n', rest @ ..] => (false, rest),
+            _ => version(rest)?,
+        };
+        let (section, rest) = Section::read(rest)?;
+        let request = Self {
+            method,
+            target: parsed,
+            is_1_0,
+            keep_alive: !section.close && (section.keep_alive || !is_1_0),
+            body: section.body(is_1_0)?,
+            expects_continue: section.expects_continue && !is_1_0,
+            section,
+        };
+        Ok((request, rest))
     }
 }
 
-/// `method SP request-target SP HTTP-version`: the method, the target, and whether the version is 1.0.
-fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], bool), Rejection> {
-    let (method, rest) = part(line).ok_or(Rejection::RequestLine)?;
-    let (target, version) = part(rest).ok_or(Rejection::RequestLine)?;
-    if target.is_empty() || (method != b"GET" && !field::is_token(method)) {
-        return Err(Rejection::RequestLine);
+/// The method, and what is behind the space after it.
+fn method(bytes: &[u8]) -> Result<(Method, &[u8]), Rejection> {
+    let end = bytes.iter().position(|byte| !field::is_tchar(*byte)).ok_or(Rejection::Incomplete)?;
+    let (token, rest) = bytes.split_at_checked(end).unwrap_or_default();
+    let rest = rest.strip_prefix(b" ").ok_or(Rejection::RequestLine)?;
+    let method = match token {
+        b"" => return Err(Rejection::RequestLine),
+        b"GET" => Method::Get,
+        b"HEAD" => Method::Head,
+        b"OPTIONS" => Method::Options,
+        b"CONNECT" => Method::Connect,
+        b"DELETE" | b"PATCH" | b"POST" | b"PUT" | b"TRACE" => Method::NotAllowed,
+        _ => Method::Unknown,
+    };
+    Ok((method, rest))
+}
+
+/// Whether the version is 1.0, and what is behind its line.
+fn version(mut rest: &[u8]) -> Result<(bool, &[u8]), Rejection> {
+    if !rest.contains(&b'\n') {
+        return Err(Rejection::Incomplete);
     }
-    if target.len() > TARGET_LIMIT {
-        return Err(Rejection::TargetLength);
-    }
-    match version {
-        b"HTTP/1.1" => Ok((method, target, false)),
-        b"HTTP/1.0" => Ok((method, target, true)),
+    match field::line(&mut rest).ok_or(Rejection::RequestLine)? {
+        b"HTTP/1.0" => Ok((true, rest)),
         // A minor version that we do not know is one we can still talk to (RFC 9110, section 2.5).
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok((method, target, false)),
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok((false, rest)),
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Rejection::Version),
         _ => Err(Rejection::RequestLine),
     }
-}
-
-/// What stands before the first space, and after it.
-fn part(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (part, rest) = line.split_at_checked(scan::space(line)?)?;
-    Some((part, rest.get(1..)?))
-}
-
-/// What the fields say that the server looks at for each request.
-#[derive(Default)]
-struct Known<'a> {
-    hosts: usize,
-    content_length: Option<u64>,
-    transfer_encoding: Option<&'a [u8]>,
-    close: bool,
-    keep_alive: bool,
-    expects_continue: bool,
-    is_conditional: bool,
-}
-
-impl<'a> Known<'a> {
-    fn read(fields: Fields<'a>) -> Result<Self, Rejection> {
-        let mut known = Self::default();
-        for field in fields {
-            let (name, value) = field?;
-            // The length tells most fields apart before any byte of the name is looked at.
-            match name.len() {
-                4 if name.eq_ignore_ascii_case(b"host") => {
-                    known.hosts = known.hosts.saturating_add(1);
-                    if !target::is_authority(value) {
-                        return Err(Rejection::Host);
-                    }
-                }
-                6 if name.eq_ignore_ascii_case(b"expect") => {
-                    if !value.eq_ignore_ascii_case(b"100-continue") {
-                        return Err(Rejection::Expectation);
-                    }
-                    known.expects_continue = true;
-                }
-                10 if name.eq_ignore_ascii_case(b"connection") => {
-                    for option in field::list(value) {
-                        known.close |= option.eq_ignore_ascii_case(b"close");
-                        known.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                13 if name.eq_ignore_ascii_case(b"if-none-match") => known.is_conditional = true,
-                14 if name.eq_ignore_ascii_case(b"content-length") => {
-                    let length = decimal(value).ok_or(Rejection::ContentLength)?;
-                    once(&mut known.content_length, length).ok_or(Rejection::ContentLength)?;
-                }
-                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                    once(&mut known.transfer_encoding, value).ok_or(Rejection::TransferEncoding)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(known)
-    }
-
-    /// Checks what needs all fields (RFC 9112, sections 3.2 and 6.3).
-    fn body(&self, is_1_0: bool) -> Result<Body, Rejection> {
-        if self.hosts > 1 || (self.hosts == 0 && !is_1_0) {
-            return Err(Rejection::Host);
-        }
-        match (self.transfer_encoding, self.content_length) {
-            (None, length) => Ok(Body::Length(length.unwrap_or(0))),
-            (Some(_), Some(_)) => Err(Rejection::TransferEncoding),
-            (Some(_), None) if is_1_0 => Err(Rejection::TransferEncoding),
-            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::Chunked),
-            (Some(coding), None) if field::is_token(coding) => Err(Rejection::Coding),
-            (Some(_), None) => Err(Rejection::TransferEncoding),
-        }
-    }
-}
-
-/// Sets what must not be set before.
-fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
-    place.replace(value).is_none().then_some(())
 }

@@ -1,7 +1,9 @@
 //! Responses (RFC 9112, section 4), as lists of chunks: nothing is allocated for one, and no body is copied.
 
+use super::range::{Parts, Span};
 use crate::page::Page;
 use crate::representation::Representation;
+use core::fmt::{self, Write};
 use netstack::service::Inline;
 use netstack::{Chunk, Stream};
 
@@ -10,14 +12,20 @@ use netstack::{Chunk, Stream};
 #[expect(missing_docs, reason = "the reason phrases say it")]
 pub enum Status {
     Ok,
+    NoContent,
+    PartialContent,
     MovedPermanently,
     NotModified,
     BadRequest,
     NotFound,
     MethodNotAllowed,
+    NotAcceptable,
     RequestTimeout,
+    PreconditionFailed,
     UriTooLong,
+    RangeNotSatisfiable,
     ExpectationFailed,
+    MisdirectedRequest,
     RequestHeaderFieldsTooLarge,
     NotImplemented,
     HttpVersionNotSupported,
@@ -48,21 +56,60 @@ pub struct Response<'a> {
 pub enum Content<'a> {
     /// A representation with all of its fields.
     Whole(&'static Representation),
+    /// The same, as if modified just now: its file's time has not yet come (RFC 9110, section 8.8.2.1).
+    Future(&'static Representation),
+    /// A part of a representation.
+    Part(&'static Representation, Span),
+    /// The parts of a representation that the value of a Range asks for.
+    Parts(&'static Representation, &'a [u8]),
     /// A representation in another's place, without its validators.
     Instead(&'static Representation),
+    /// The same, for ranges of which nothing is there, of so many bytes.
+    Unsatisfiable(&'static Representation, usize),
     /// The validators of a representation, and no content.
     NotModified(&'static Representation),
     /// To the folder of this index, and the query that goes along.
     Redirect(&'static Page, &'a [u8]),
+    /// Nothing.
+    Empty,
 }
 
 /// The longest query that a redirect keeps, in bytes.
 pub const QUERY_LIMIT: usize = 240;
 
-/// The most chunks that a response has: status, date, location, query and end of a redirect.
-pub const CHUNKS: usize = 4 + QUERY_LIMIT / Inline::CAPACITY;
+/// As many chunks as a response has that has no parts and keeps no query.
+pub const CHUNKS: usize = 8;
+
+/// What a part has besides its bytes: the delimiter, its type, the range in text.
+const CHUNKS_OF_A_PART: usize = 7;
 
 impl Response<'_> {
+    /// At least as many chunks as [`Self::send`] queues.
+    pub fn chunks(&self) -> usize {
+        match self.content {
+            Content::Redirect(_, query) => {
+                CHUNKS.saturating_add(query.len().min(QUERY_LIMIT) / Inline::CAPACITY)
+            }
+            Content::Part(..) => CHUNKS.saturating_add(4),
+            Content::Parts(of, range) => {
+                let parts = Parts::read(range, of.body.len()).map_or(0, |parts| parts.spans().len());
+                CHUNKS.saturating_add(4).saturating_add(parts.saturating_mul(CHUNKS_OF_A_PART))
+            }
+            _ => CHUNKS,
+        }
+    }
+
+    /// What can be sent in its place in [`CHUNKS`] chunks.
+    pub fn shortened(self) -> Self {
+        match self.content {
+            Content::Part(of, _) | Content::Parts(of, _) => {
+                Self { status: Status::Ok, content: Content::Whole(of) }
+            }
+            Content::Redirect(index, _) => Self { content: Content::Redirect(index, b""), ..self },
+            _ => self,
+        }
+    }
+
     /// Queues the response; `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
     /// not take all of it.
     pub fn send(
@@ -73,33 +120,76 @@ impl Response<'_> {
         stream: &mut dyn Stream,
     ) -> Option<usize> {
         let mut queue = Queue { stream, bytes: 0 };
-        queue.put(Chunk::Static(self.status.start(persistence)))?;
+        queue.fixed(self.status.start(persistence))?;
         queue.put(Chunk::Inline(date))?;
-        match self.content {
-            Content::Whole(whole) => queue.put(Chunk::Static(whole.head()))?,
-            Content::Instead(other) => {
-                queue.put(Chunk::Static(other.instead()))?;
-                queue.put(Chunk::Static(b"\r\n\r\n"))?;
+        let body = match self.content {
+            Content::Whole(whole) => {
+                queue.fixed(whole.head())?;
+                whole.body
             }
-            Content::NotModified(known) => queue.put(Chunk::Static(known.not_modified()))?,
+            Content::Future(whole) => {
+                queue.fixed(b"\r\nLast-Modified: ")?;
+                queue.put(Chunk::Inline(date))?;
+                queue.fixed(whole.undated())?;
+                whole.body
+            }
+            Content::Part(of, span) => {
+                let (last, whole) = (span.end.saturating_sub(1), of.body.len());
+                queue.text(format_args!(
+                    "\r\nContent-Length: {}\r\nContent-Range: bytes {}-{last}/{whole}",
+                    span.bytes(),
+                    span.start
+                ))?;
+                queue.fixed(of.last_modified())?;
+                queue.fixed(of.partial())?;
+                of.body.get(span.start..span.end)?
+            }
+            Content::Parts(of, range) => {
+                return queue.parts(of, &Parts::read(range, of.body.len())?).map(|()| queue.bytes);
+            }
+            Content::Instead(other) => {
+                queue.fixed(other.instead())?;
+                queue.fixed(END)?;
+                other.body
+            }
+            Content::Unsatisfiable(other, whole) => {
+                queue.text(format_args!("\r\nContent-Range: bytes */{whole}"))?;
+                queue.fixed(other.instead())?;
+                queue.fixed(END)?;
+                other.body
+            }
+            Content::NotModified(known) => {
+                queue.fixed(known.not_modified())?;
+                b""
+            }
             Content::Redirect(index, query) => {
-                queue.put(Chunk::Static(b"\r\nContent-Length: 0\r\nLocation: "))?;
-                queue.put(Chunk::Static(index.location))?;
+                queue.fixed(b"\r\nContent-Length: 0\r\nLocation: ")?;
+                queue.fixed(index.location)?;
                 for part in query.chunks(Inline::CAPACITY).filter(|_| query.len() <= QUERY_LIMIT) {
                     queue.put(Chunk::Inline(Inline::new(part)?))?;
                 }
-                queue.put(Chunk::Static(b"\r\n\r\n"))?;
+                queue.fixed(END)?;
+                b""
             }
-        }
-        match self.content {
-            Content::Whole(sent) | Content::Instead(sent) if with_content && !sent.body.is_empty() => {
-                queue.put(Chunk::Static(sent.body))?;
+            Content::Empty => {
+                queue.fixed(END)?;
+                b""
             }
-            _ => {}
+        };
+        if with_content {
+            queue.fixed(body)?;
         }
         Some(queue.bytes)
     }
 }
+
+/// The last line end of a head, and the empty line.
+const END: &[u8] = b"\r\n\r\n";
+
+/// What a part begins with, up to the delimiter; the first has no line end before it.
+const DASHES: &[u8] = b"\r\n--";
+/// What stands between a part's type and its range.
+const RANGE: &str = "\r\nContent-Range: bytes ";
 
 /// Counts what it queues.
 struct Queue<'a> {
@@ -112,6 +202,96 @@ impl Queue<'_> {
         self.bytes = self.bytes.saturating_add(chunk.bytes().len());
         self.stream.send(chunk).ok()
     }
+
+    fn fixed(&mut self, bytes: &'static [u8]) -> Option<()> {
+        if bytes.is_empty() { Some(()) } else { self.put(Chunk::Static(bytes)) }
+    }
+
+    /// Text, carried in as few chunks as it takes.
+    fn text(&mut self, text: fmt::Arguments<'_>) -> Option<()> {
+        let mut text_chunks = Text { queue: self, bytes: [0; Inline::CAPACITY], length: 0 };
+        text_chunks.write_fmt(text).ok()?;
+        text_chunks.flush()
+    }
+
+    /// `multipart/byteranges` (RFC 9110, section 14.6; RFC 2046, section 5.1). The entity tag is the delimiter: no part can
+    /// hold the hash of the whole.
+    fn parts(&mut self, of: &'static Representation, parts: &Parts) -> Option<()> {
+        let tag = of.etag().strip_prefix(b"\"").and_then(|tag| tag.strip_suffix(b"\""))?;
+        let whole = of.body.len();
+        let range =
+            |span: &Span| length(format_args!("{}-{}/{whole}", span.start, span.end.saturating_sub(1)));
+        let delimiter = DASHES.len().saturating_add(tag.len());
+        let length = parts.spans().iter().fold(0_usize, |length, span| {
+            let head = delimiter.saturating_add(of.type_line().len()).saturating_add(RANGE.len());
+            length
+                .saturating_add(head)
+                .saturating_add(range(span))
+                .saturating_add(END.len())
+                .saturating_add(span.bytes())
+        });
+        // The last delimiter, less the line end that the first part does not have.
+        let length = length.saturating_add(delimiter).saturating_add(2);
+        self.text(format_args!("\r\nContent-Length: {length}"))?;
+        self.fixed(b"\r\nContent-Type: multipart/byteranges; boundary=")?;
+        self.fixed(tag)?;
+        self.fixed(of.last_modified())?;
+        self.fixed(of.multipart())?;
+        for (number, span) in parts.spans().iter().enumerate() {
+            self.fixed(if number == 0 { b"--" } else { DASHES })?;
+            self.fixed(tag)?;
+            self.fixed(of.type_line())?;
+            self.fixed(RANGE.as_bytes())?;
+            let last = span.end.saturating_sub(1);
+            self.text(format_args!("{}-{last}/{whole}\r\n\r\n", span.start))?;
+            self.fixed(of.body.get(span.start..span.end)?)?;
+        }
+        self.fixed(DASHES)?;
+        self.fixed(tag)?;
+        self.fixed(b"--\r\n")
+    }
+}
+
+/// Text on its way into chunks.
+struct Text<'a, 'b> {
+    queue: &'a mut Queue<'b>,
+    bytes: [u8; Inline::CAPACITY],
+    length: usize,
+}
+
+impl Text<'_, '_> {
+    fn flush(&mut self) -> Option<()> {
+        let bytes = self.bytes.get(..core::mem::take(&mut self.length))?;
+        if bytes.is_empty() { Some(()) } else { self.queue.put(Chunk::Inline(Inline::new(bytes)?)) }
+    }
+}
+
+impl fmt::Write for Text<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if self.length == self.bytes.len() {
+                self.flush().ok_or(fmt::Error)?;
+            }
+            *self.bytes.get_mut(self.length).ok_or(fmt::Error)? = byte;
+            self.length = self.length.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// How long a text is.
+fn length(text: fmt::Arguments<'_>) -> usize {
+    struct Counter(usize);
+    impl fmt::Write for Counter {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.saturating_add(text.len());
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // A counter takes everything.
+    let _ = counter.write_fmt(text);
+    counter.0
 }
 
 /// The code, the reason phrase, and for each persistence what stands before the date.
@@ -121,6 +301,11 @@ macro_rules! statuses {
             /// The code, in decimal digits.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$status => $code,)* }
+            }
+
+            /// The name of the page that a site may have for it.
+            pub const fn page_name(self) -> &'static [u8] {
+                match self { $(Self::$status => concat!($code, ".html").as_bytes(),)* }
             }
 
             /// The status line and the fields that are the same for all such responses, up to the date.
@@ -143,15 +328,21 @@ macro_rules! statuses {
 }
 
 statuses! {
-    Ok "200" "OK";
+    Ok "200" "OK" "Accept-Ranges: bytes\r\n";
+    NoContent "204" "No Content" "Allow: GET, HEAD, OPTIONS\r\n";
+    PartialContent "206" "Partial Content" "Accept-Ranges: bytes\r\n";
     MovedPermanently "301" "Moved Permanently";
     NotModified "304" "Not Modified";
     BadRequest "400" "Bad Request";
     NotFound "404" "Not Found";
-    MethodNotAllowed "405" "Method Not Allowed" "Allow: GET, HEAD\r\n";
+    MethodNotAllowed "405" "Method Not Allowed" "Allow: GET, HEAD, OPTIONS\r\n";
+    NotAcceptable "406" "Not Acceptable" "Vary: Accept-Encoding\r\n";
     RequestTimeout "408" "Request Timeout";
+    PreconditionFailed "412" "Precondition Failed";
     UriTooLong "414" "URI Too Long";
+    RangeNotSatisfiable "416" "Range Not Satisfiable" "Accept-Ranges: bytes\r\n";
     ExpectationFailed "417" "Expectation Failed";
+    MisdirectedRequest "421" "Misdirected Request";
     RequestHeaderFieldsTooLarge "431" "Request Header Fields Too Large";
     NotImplemented "501" "Not Implemented";
     HttpVersionNotSupported "505" "HTTP Version Not Supported";

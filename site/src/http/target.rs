@@ -1,9 +1,111 @@
 //! Request targets (RFC 9112, section 3.2) and their paths.
 
-use super::request::Rejection;
+use super::request::{Method, Rejection};
 use super::scan;
 use crate::tar::Name;
 use alloc::vec::Vec;
+
+/// A request target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its form.
+    pub form: Form,
+    /// Its path, decoded when looked at; `/` in the forms that have none.
+    pub path: Path<'a>,
+    /// Its query with the `?`, or nothing.
+    pub query: &'a [u8],
+}
+
+/// The forms of a target (RFC 9112, section 3.2).
+///
+/// The authority of an absolute form is checked and left, as is `Host`: there is one site, whatever it is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// `/path?query`
+    Origin,
+    /// `http://authority/path?query`
+    Absolute,
+    /// The same with `https`.
+    AbsoluteSecure,
+    /// `authority`, of a CONNECT.
+    Authority,
+    /// `*`, of an OPTIONS, or of a method that we do not know.
+    Asterisk,
+}
+
+impl<'a> Target<'a> {
+    /// Parses a target, up to the space behind it; gives what is behind that, too.
+    pub fn parse(bytes: &'a [u8], method: Method) -> Result<(Self, &'a [u8]), Rejection> {
+        match (bytes, method) {
+            (_, Method::Connect) => {
+                let (authority, rest) = word(bytes)?;
+                let has_port = authority.iter().rposition(|byte| *byte == b':').is_some_and(|colon| {
+                    authority.get(colon.wrapping_add(1)..).is_some_and(|port| !port.is_empty())
+                });
+                if !is_authority(authority) || !has_port {
+                    return Err(Rejection::Target);
+                }
+                Ok((Self { form: Form::Authority, path: Path::ROOT, query: b"" }, rest))
+            }
+            ([b'/', after @ ..], _) => Self::with(Form::Origin, after),
+            ([b'*', b' ', rest @ ..], Method::Options | Method::Unknown) => {
+                Ok((Self { form: Form::Asterisk, path: Path::ROOT, query: b"" }, rest))
+            }
+            _ => Self::absolute(bytes),
+        }
+    }
+
+    fn absolute(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
+        // It is looked at once it is there as a whole: what breaks it off says more than what it begins with.
+        let (target, _) = word(bytes)?;
+        let colon = target.iter().position(|byte| *byte == b':').ok_or(Rejection::Target)?;
+        let (scheme, _) = target.split_at_checked(colon).unwrap_or_default();
+        let form = match scheme {
+            _ if scheme.eq_ignore_ascii_case(b"http") => Form::Absolute,
+            _ if scheme.eq_ignore_ascii_case(b"https") => Form::AbsoluteSecure,
+            _ => return Err(Rejection::Target),
+        };
+        let rest = bytes.get(colon..).and_then(|rest| rest.strip_prefix(b"://")).ok_or(Rejection::Target)?;
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b' ')).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
+        if !is_authority(authority) {
+            return Err(Rejection::Target);
+        }
+        Self::with(form, path.strip_prefix(b"/").unwrap_or(path))
+    }
+
+    /// From the byte on that follows the path's first `/`.
+    fn with(form: Form, bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
+        let (path, rest) = Path::take(bytes)?;
+        match rest {
+            [b' ', after @ ..] => Ok((Self { form, path, query: b"" }, after)),
+            [b'?', ..] => {
+                let (query, after) = word(rest)?;
+                Ok((Self { form, path, query }, after))
+            }
+            _ => Err(broken_off(rest)),
+        }
+    }
+}
+
+/// What stands before a space, of bytes that a target can have, and what stands behind it.
+fn word(bytes: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
+    let end = scan::no_target(bytes).unwrap_or(bytes.len());
+    match bytes.split_at_checked(end).unwrap_or_default() {
+        (b"", [b' ', ..]) => Err(Rejection::RequestLine),
+        (word, [b' ', after @ ..]) => Ok((word, after)),
+        (_, rest) => Err(broken_off(rest)),
+    }
+}
+
+/// What is wrong with a target behind which this stands.
+fn broken_off(rest: &[u8]) -> Rejection {
+    match rest {
+        [] | [b'\r'] => Rejection::Incomplete,
+        [b'\r', b'\n', ..] | [b'\n', ..] => Rejection::RequestLine,
+        _ => Rejection::Target,
+    }
+}
 
 /// The path of a target: its bytes up to a `?`, without the leading `/`, percent-encoded as they came.
 ///
@@ -18,19 +120,36 @@ pub struct Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// From `encoded`, which starts with `/`. Rejects a `%` without two hexadecimal digits, and `%00`.
+    /// `/`
+    const ROOT: Path<'static> = Path::of_name(b"");
+
+    /// From `encoded`, which starts with `/`. Rejects what cannot be in a target, a `%` without two hexadecimal digits, and
+    /// `%00`.
     pub fn parse(encoded: &'a [u8]) -> Result<Self, Rejection> {
         let encoded = encoded.strip_prefix(b"/").ok_or(Rejection::Target)?;
-        let mut rest = encoded;
-        while let Some(at) = scan::percent(rest) {
-            rest = rest.get(at..).unwrap_or_default();
+        match Self::take(encoded)? {
+            (path, []) => Ok(path),
+            _ => Err(Rejection::Target),
+        }
+    }
+
+    /// The path at the start of `bytes`, up to the first byte that none has; gives the rest, too.
+    fn take(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
+        let (mut end, mut is_plain) = (0_usize, true);
+        loop {
+            let ahead = bytes.get(end..).unwrap_or_default();
+            end = end.wrapping_add(scan::no_plain_path(ahead).unwrap_or(ahead.len()));
+            let (encoded, rest) = bytes.split_at_checked(end).unwrap_or_default();
             match rest {
-                [_, b'0', b'0', ..] => return Err(Rejection::Target),
-                [_, high, low, after @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest = after,
-                _ => return Err(Rejection::Target),
+                [b'%', b'0', b'0', ..] => return Err(Rejection::Target),
+                [b'%', high, low, ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                    (end, is_plain) = (end.wrapping_add(3), false);
+                }
+                [b'%'] | [b'%', _] => return Err(Rejection::Incomplete),
+                [b'%', ..] => return Err(Rejection::Target),
+                _ => return Ok((Self { encoded, is_plain, suffix: b"" }, rest)),
             }
         }
-        Ok(Self { encoded, is_plain: rest.len() == encoded.len(), suffix: b"" })
     }
 
     /// The path of a page whose name needs no encoding.
@@ -123,40 +242,6 @@ fn hex(digit: u8) -> Option<u8> {
         b'A'..=b'F' => digit.checked_sub(b'A' - 10),
         _ => None,
     }
-}
-
-/// Splits a target into its path, which starts with `/`, and its query with the `?`, if there is one.
-///
-/// Of the absolute form the authority is checked and left: there is one site. The authority form belongs to CONNECT,
-/// the asterisk form to OPTIONS; neither method is served, so they come out as the path `/`.
-pub fn split<'a>(target: &'a [u8], method: &[u8]) -> Result<(&'a [u8], &'a [u8]), Rejection> {
-    if scan::no_target(target).is_some() {
-        return Err(Rejection::Target);
-    }
-    let path = match (target, method) {
-        ([b'/', ..], _) => target,
-        (b"*", b"OPTIONS") | (_, b"CONNECT") => b"/",
-        _ => {
-            let rest = scheme(target).ok_or(Rejection::Target)?;
-            let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-            let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
-            if !is_authority(authority) {
-                return Err(Rejection::Target);
-            }
-            path
-        }
-    };
-    let query = scan::question_mark(path).unwrap_or(path.len());
-    let (path, query) = path.split_at_checked(query).unwrap_or_default();
-    Ok((if path.is_empty() { b"/" } else { path }, query))
-}
-
-/// What follows `http://` or `https://`.
-fn scheme(target: &[u8]) -> Option<&[u8]> {
-    let colon = target.iter().position(|byte| *byte == b':')?;
-    let (scheme, rest) = target.split_at_checked(colon)?;
-    let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-    rest.strip_prefix(b"://").filter(|_| known)
 }
 
 /// `uri-host [ ":" port ]` (RFC 9110, section 4.2.1: the host is not empty), as `Host` has it too. No user information.

@@ -8,7 +8,7 @@
 
 mod errors;
 
-use site_pack::{PackError, Stamp, pack};
+use site_pack::{PackError, Stamp, pack_with_warnings};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -34,6 +34,7 @@ fn main() {
 }
 
 fn write(folder: &Path, tar: &Path) -> Result<(), PackError> {
-    let bytes = pack(folder, Stamp::from_environment()?)?;
+    let mut warn = |warning| println!("cargo::warning={warning}");
+    let bytes = pack_with_warnings(folder, Stamp::from_environment()?, &mut warn)?;
     fs::write(tar, bytes).map_err(|error| PackError::Unreadable(tar.to_path_buf(), error))
 }

@@ -11,6 +11,7 @@
 mod peer;
 
 use proptest::prelude::*;
+use site::http::target::Path;
 use site::{Config, Server, Site, SiteError, TarError, TarFault};
 
 /// A ustar header as POSIX draws it, with its checksum.
@@ -158,6 +159,57 @@ fn a_tar_without_tags_gets_them() {
     // mmh3 5.2: hash64(b"<p>home", 0, signed=False); and the header's mtime, 784096545 in octal.
     assert!(answer.contains("\r\nETag: \"b38f213208bdba2d74e6e7fd7fb79cd2\"\r\n"), "{answer}");
     assert!(answer.contains("\r\nLast-Modified: Sun, 06 Nov 1994 04:35:45 GMT\r\n"), "{answer}");
+}
+
+/// The bodies of a page's representations.
+fn bodies(parts: &[Vec<u8>], name: &'static [u8]) -> Option<Vec<&'static [u8]>> {
+    let page = open(parts).unwrap().page(&Path::of_name(name))?;
+    Some(page.representations().map(|representation| representation.body).collect())
+}
+
+#[test]
+fn members_of_the_same_name_with_an_ending_are_representations() {
+    let of = |coding: &str| {
+        let record = format!(" HALFPAGE.encoding={coding}\n");
+        member(b"x", b'x', format!("{}{record}", record.len() + 2).as_bytes())
+    };
+    let plain = || member(b"a.css", b'0', b"0123456789");
+    let gzip = |length: u8| [&[0x1f, 0x8b, 8][..], &[length, 0, 0, 0]].concat();
+    let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0];
+    let end = || [index(), end()].concat();
+    for (parts, expected) in [
+        (vec![], &[&b"0123456789"[..]][..]),
+        (vec![of("gzip"), member(b"a.css.gz", b'0', b"z")], &[b"0123456789", b"z"]),
+        (
+            vec![of("zstd"), member(b"a.css.zst", b'0', b"s"), of("br"), member(b"a.css.br", b'0', b"b")],
+            &[b"0123456789", b"b", b"s"],
+        ),
+        // A record that names another coding, or none.
+        (vec![of("br"), member(b"a.css.gz", b'0', b"z")], &[b"0123456789"]),
+        (vec![of("identity"), member(b"a.css.gz", b'0', &gzip(10))], &[b"0123456789"]),
+        // No record: it has to look like it.
+        (vec![member(b"a.css.gz", b'0', &gzip(10))], &[b"0123456789", &gzip(10)]),
+        (vec![member(b"a.css.gz", b'0', &gzip(11))], &[b"0123456789"]),
+        (vec![member(b"a.css.gz", b'0', b"plain\x0a\0\0\0")], &[b"0123456789"]),
+        (vec![member(b"./a.css.zst", b'0', &zstd)], &[b"0123456789", &zstd]),
+        (vec![member(b"a.css.zst", b'0', b"plain")], &[b"0123456789"]),
+        (vec![member(b"a.css.br", b'0', b"123456789")], &[b"0123456789", b"123456789"]),
+        (vec![member(b"a.css.br", b'0', b"as long...")], &[b"0123456789"]),
+        (vec![member(b"b.css.gz", b'0', &gzip(10))], &[b"0123456789"]),
+    ] {
+        let parts = [&[plain()][..], &parts, &[end()]].concat();
+        assert_eq!(bodies(&parts, b"a.css").unwrap(), expected);
+    }
+    // What the packer made has no URL; what the site brought has.
+    let made = [plain(), of("gzip"), member(b"a.css.gz", b'0', b"z"), end()];
+    assert_eq!((bodies(&made, b"a.css.gz"), open(&made).unwrap().pages()), (None, 2));
+    let brought = [plain(), member(b"a.css.gz", b'0', &gzip(10)), end()];
+    assert_eq!(
+        (bodies(&brought, b"a.css.gz"), open(&brought).unwrap().pages()),
+        (Some(vec![&gzip(10)[..]]), 3)
+    );
+    let other = [plain(), of("identity"), member(b"a.css.gz", b'0', b"x"), end()];
+    assert_eq!((bodies(&other, b"a.css.gz"), open(&other).unwrap().pages()), (Some(vec![&b"x"[..]]), 3));
 }
 
 #[test]

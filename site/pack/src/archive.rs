@@ -1,6 +1,6 @@
 //! Writes the tar.
 
-use crate::{PackError, media_type::media_type};
+use crate::{Coding, PackError, media_type::media_type};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,6 +28,28 @@ impl Stamp {
     }
 }
 
+/// What a member is to the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A page; if another has its name but for the ending of a coding, also that one's representation.
+    Page,
+    /// A page, and nobody's representation, whatever its name.
+    Unrelated,
+    /// A representation of the page that has its name but for the coding's ending; no page.
+    Encoded(Coding),
+}
+
+impl Role {
+    /// The value of `HALFPAGE.encoding`.
+    fn record(self) -> Option<&'static str> {
+        match self {
+            Self::Page => None,
+            Self::Unrelated => Some("identity"),
+            Self::Encoded(coding) => Some(coding.name()),
+        }
+    }
+}
+
 /// Bytes of a header, and what member's sizes are rounded up to.
 const BLOCK: usize = 512;
 /// Bytes of a page.
@@ -51,8 +73,19 @@ impl Archive {
         Self { builder: Builder::new(Vec::new()), names: BTreeSet::new(), stamp }
     }
 
-    /// Adds a member. `name` has no leading `/`.
+    /// Adds a page. `name` has no leading `/`.
     pub fn add(&mut self, name: &str, body: &[u8], modified: SystemTime) -> Result<(), PackError> {
+        self.add_as(name, body, modified, Role::Page)
+    }
+
+    /// Adds a member.
+    pub fn add_as(
+        &mut self,
+        name: &str,
+        body: &[u8],
+        modified: SystemTime,
+        role: Role,
+    ) -> Result<(), PackError> {
         if name.chars().any(char::is_control) {
             return Err(PackError::Name(name.escape_debug().to_string()));
         }
@@ -67,10 +100,10 @@ impl Archive {
             Stamp::Epoch(seconds) => seconds,
             Stamp::Modified => modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
-        self.write(name, body, seconds).map_err(PackError::Archive)
+        self.write(name, body, seconds, role).map_err(PackError::Archive)
     }
 
-    fn write(&mut self, name: &str, body: &[u8], seconds: u64) -> io::Result<()> {
+    fn write(&mut self, name: &str, body: &[u8], seconds: u64, role: Role) -> io::Result<()> {
         let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0o644);
@@ -81,6 +114,7 @@ impl Archive {
 
         let (etag, media_type) = (etag(body), media_type(name, body));
         let mut records = vec![("HALFPAGE.etag", etag.as_bytes()), ("HALFPAGE.type", media_type.as_bytes())];
+        records.extend(role.record().map(|encoding| ("HALFPAGE.encoding", encoding.as_bytes())));
         // The header's own fields are short; a longer name stands in a record.
         if header.set_path(name).is_err() {
             header.set_path("long-name")?;

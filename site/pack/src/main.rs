@@ -1,7 +1,7 @@
 //! `site-pack FOLDER TAR`: packs a site. Exit status 2, and one line, if the folder is none.
 #![forbid(unsafe_code)]
 
-use site_pack::{PackError, Stamp, pack};
+use site_pack::{PackError, Stamp, pack_with_warnings};
 use std::{env, fs, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -21,7 +21,8 @@ fn main() -> ExitCode {
 
 /// Leaves a tar that would not change as it is, with its time, so that nothing is built anew for it.
 fn write(folder: &Path, tar: &Path) -> Result<(), PackError> {
-    let bytes = pack(folder, Stamp::from_environment()?)?;
+    let mut warn = |warning| eprintln!("site: warning: {warning}");
+    let bytes = pack_with_warnings(folder, Stamp::from_environment()?, &mut warn)?;
     if fs::read(tar).is_ok_and(|old| old == bytes) {
         return Ok(());
     }

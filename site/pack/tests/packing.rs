@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is the test's failure")]
 
-use site_pack::{Archive, PackError, Stamp, pack};
+use site_pack::{Archive, Coding, PackError, Role, Stamp, pack, pack_with_warnings};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -106,11 +106,103 @@ fn a_member_says_its_time_its_etag_and_its_type() {
     }
 }
 
+/// The record `HALFPAGE.encoding` of each member.
+fn encodings(tar: &[u8]) -> Vec<(String, Option<String>, usize)> {
+    let mut archive = tar::Archive::new(tar);
+    let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let size = usize::try_from(entry.size()).unwrap();
+        let mut records = entry.pax_extensions().unwrap().unwrap().map(|record| record.unwrap());
+        let record = records.find(|record| record.key() == Ok("HALFPAGE.encoding"));
+        (name, record.map(|record| record.value().unwrap().to_owned()), size)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+#[test]
+fn what_gains_comes_encoded_too() {
+    let long = "It is all one page. ".repeat(200);
+    let folder = folder(&[
+        ("index.html", &long),
+        ("index.html-is-another", &long),
+        ("picture.png", &long),
+        ("short.css", "a { color: red }"),
+    ]);
+    let tar = pack(folder.path(), Stamp::Modified).unwrap();
+    let found = encodings(&tar);
+    let names: Vec<_> =
+        found.iter().map(|(name, encoding, _)| (name.as_str(), encoding.as_deref())).collect();
+    assert_eq!(
+        names,
+        [
+            ("index.html", None),
+            ("index.html.br", Some("br")),
+            ("index.html.gz", Some("gzip")),
+            ("index.html.zst", Some("zstd")),
+            ("index.html-is-another", None),
+            ("picture.png", None),
+            ("short.css", None),
+        ]
+    );
+    assert!(found[1..4].iter().all(|(.., size)| *size < 200), "{found:?}");
+    assert_eq!(tar, pack(folder.path(), Stamp::Modified).unwrap());
+}
+
+#[test]
+fn what_the_folder_brings_encoded_is_used_if_it_decodes_to_its_file() {
+    let long = "It is all one page. ".repeat(200);
+    let folder = folder(&[
+        ("index.html", &long),
+        ("a.txt", &long),
+        ("a.txt.br", "no brotli"),
+        ("b.tar", &long),
+        ("c.txt.gz", "alone"),
+    ]);
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, long.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    write("index.html.gz", &gzip);
+    write("b.tar.gz", &gzip);
+    write("a.txt.zst", &zstd::encode_all("another".as_bytes(), 3).unwrap());
+    let mut warnings = Vec::new();
+    let tar =
+        pack_with_warnings(folder.path(), Stamp::Modified, &mut |warning| warnings.push(warning.to_string()))
+            .unwrap();
+    let found = encodings(&tar);
+    let names: Vec<_> =
+        found.iter().map(|(name, encoding, _)| (name.as_str(), encoding.as_deref())).collect();
+    assert_eq!(
+        names,
+        [
+            ("a.txt", None),
+            ("a.txt.gz", Some("gzip")),
+            ("a.txt.br", Some("identity")),
+            ("a.txt.zst", Some("identity")),
+            ("b.tar", None),
+            ("b.tar.gz", None),
+            ("c.txt.gz", None),
+            ("index.html", None),
+            ("index.html.br", Some("br")),
+            ("index.html.zst", Some("zstd")),
+            ("index.html.gz", None),
+        ]
+    );
+    assert_eq!(
+        warnings,
+        [
+            "a.txt.br: not used in place of a.txt: it does not decode to that",
+            "a.txt.zst: not used in place of a.txt: it does not decode to that"
+        ]
+    );
+}
+
 #[test]
 fn a_body_lies_in_no_more_pages_than_it_must() {
     let lengths = [0, 1, 2_048, 2_049, 4_095, 4_096, 4_097, 5_000, 8_192, 1, 70_000, 12_288, 3_000, 100];
     let bodies: Vec<_> =
-        lengths.iter().enumerate().map(|(n, length)| (format!("{n:02}.txt"), "x".repeat(*length))).collect();
+        lengths.iter().enumerate().map(|(n, length)| (format!("{n:02}.bin"), "x".repeat(*length))).collect();
     let files: Vec<_> = bodies.iter().map(|(name, body)| (name.as_str(), body.as_str())).collect();
     let folder = folder(&[&files[..], &[("index.html", "home")]].concat());
     let tar = pack(folder.path(), Stamp::Modified).unwrap();
@@ -170,6 +262,37 @@ fn what_is_no_site_is_refused_in_one_line() {
     symlink("nowhere", dangling.path().join("link")).unwrap();
     assert_eq!(complaint(dangling.path()), "SITE/link: No such file or directory (os error 2)");
 
+    for key in [".tls/key.pem", "a/.tls", ".tls"] {
+        let message = complaint(folder(&[("index.html", ""), (key, "")]).path());
+        let place = key.strip_suffix("/key.pem").unwrap_or(key);
+        let reason = "a site holds no keys; they are given with TLS_CERT= and TLS_KEY=";
+        assert_eq!(message, format!("SITE/{place}: {reason}"));
+    }
+    assert_eq!(
+        complaint(folder(&[("index.html", ""), ("a/b", ""), ("a/b.html", "")]).path()),
+        "/a/b: two files would have this URL, a/b and a/b.html"
+    );
+    pack(
+        folder(&[("index.html", ""), ("a.html", ""), ("a/index.html", ""), ("A.html", "")]).path(),
+        Stamp::Modified,
+    )
+    .unwrap();
+    let part = "ü".repeat(120);
+    let deep = [part.as_str(); 12].join("/");
+    assert_eq!(
+        complaint(folder(&[("index.html", ""), (&deep, "")]).path()),
+        format!("{deep}: the name is too long for a URL")
+    );
+    let pipe = folder(&[("index.html", "")]);
+    assert!(std::process::Command::new("mkfifo").arg(pipe.path().join("pipe")).status().unwrap().success());
+    assert_eq!(complaint(pipe.path()), "SITE/pipe: neither a file nor a folder");
+    let large = folder(&[("index.html", "")]);
+    fs::File::create(large.path().join("large.bin")).unwrap().set_len(0o100_000_000_000).unwrap();
+    assert_eq!(
+        complaint(large.path()),
+        "large.bin: 8589934592 bytes are more than a member of the tar holds"
+    );
+
     let circular = folder(&[("index.html", "")]);
     symlink(".", circular.path().join("loop")).unwrap();
     assert_eq!(complaint(circular.path()), "SITE/loop: a loop of links");
@@ -182,6 +305,15 @@ fn two_files_of_one_name_are_refused() {
     let error = archive.add("a.html", b"", UNIX_EPOCH).unwrap_err();
     assert!(matches!(&error, PackError::Same(name) if name == "a.html"));
     assert_eq!(error.to_string(), "/a.html: two files would have this URL");
+}
+
+#[test]
+fn an_encoded_member_is_named_as_what_it_is() {
+    let mut archive = Archive::new(Stamp::Modified);
+    archive.add("index.html", b"home", UNIX_EPOCH).unwrap();
+    archive.add_as("index.html.br", b"x", UNIX_EPOCH, Role::Encoded(Coding::Brotli)).unwrap();
+    let found = encodings(&archive.finish(Path::new("SITE")).unwrap());
+    assert_eq!(found[1], ("index.html.br".to_owned(), Some("br".to_owned()), 1));
 }
 
 #[test]

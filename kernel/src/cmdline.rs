@@ -7,9 +7,6 @@ use xen::cmdline::{Http, Options};
 pub fn options() -> Options {
     let options = Options::parse(start_info().command_line(), |warning| log::warn!("{warning}"));
     log::set_max_level(options.log);
-    if options.access_log {
-        log::warn!("command line: access_log=on: this image keeps no access log");
-    }
     if options.http != Http::On || options.hsts.is_some() {
         log::warn!("command line: http=redirect, http=off and hsts= take HTTPS, which this image lacks");
     }

@@ -8,7 +8,7 @@ mod line;
 
 use crate::pv::{PAGE_SIZE, StartInfo, hypercall, p2m};
 use crate::uptime;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use history::History;
 use line::Line;
@@ -77,6 +77,19 @@ impl Log for Console {
     fn flush(&self) {
         flush();
     }
+}
+
+/// Whether a good deal can be written before anything is lost that the daemon has yet to read: half of the history.
+pub fn has_room() -> bool {
+    HISTORY.has_room()
+}
+
+/// Writes a line of at most `longest` bytes as it is, without time and level. The next [`flush`] hands it on.
+pub fn write(longest: usize, text: fmt::Arguments<'_>) {
+    let mut line = Line::new(&HISTORY, longest);
+    // Writing a line cannot fail.
+    let _ = line.write_fmt(text);
+    line.end();
 }
 
 /// Moves what the ring has room for from the history to the console daemon. True when something is left: to be called

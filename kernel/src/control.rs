@@ -1,4 +1,5 @@
-//! What the toolstack asks of the running domain: `control/shutdown`, `control/sysrq` (`xl sysrq`), and what it allots.
+//! What the toolstack asks of the running domain: `control/shutdown`, `control/sysrq` (`xl sysrq`), `data/drain`, and what
+//! it allots.
 
 use crate::allotment::{PROCESSORS, TARGET};
 use crate::pv::hypercall::Shutdown;
@@ -10,7 +11,10 @@ use xen::xenstore::{Error, WatchId, Watches};
 const SHOWN: usize = 32;
 
 /// What is watched. Orders stand first; the others can wait until the guest serves.
-const WATCHED: [&str; 4] = [SHUTDOWN, SYSRQ, TARGET, PROCESSORS];
+const WATCHED: [&str; 5] = [SHUTDOWN, SYSRQ, TARGET, PROCESSORS, DRAIN];
+
+/// The node by which a guest is told that another takes its place: `1`.
+const DRAIN: &str = "data/drain";
 
 /// The watches on what the toolstack writes, as far as the store has let them be made.
 pub struct Control {
@@ -30,11 +34,13 @@ pub struct Topics {
     pub memory: bool,
     /// `cpu`.
     pub processors: bool,
+    /// `data/drain`.
+    pub drain: bool,
 }
 
 impl Topics {
     /// All of them.
-    pub const ALL: Self = Self { orders: true, sysrq: true, memory: true, processors: true };
+    pub const ALL: Self = Self { orders: true, sysrq: true, memory: true, processors: true, drain: true };
 
     /// Whether it is none of them.
     pub fn is_empty(self) -> bool {
@@ -97,7 +103,8 @@ impl Control {
             Some(0) => &mut topics.orders,
             Some(1) => &mut topics.sysrq,
             Some(2) => &mut topics.memory,
-            Some(_) => &mut topics.processors,
+            Some(3) => &mut topics.processors,
+            Some(_) => &mut topics.drain,
             None => return false,
         };
         *topic = true;
@@ -131,6 +138,14 @@ pub fn sysrq(store: &mut Store) -> Result<bool, Error> {
     let show = asked == Sysrq::Show;
     store.session().write_unheeded(SYSRQ, b"")?;
     Ok(show)
+}
+
+/// Whether the guest is to drain.
+pub fn drain(store: &mut Store) -> Result<bool, Error> {
+    match store.session().read(DRAIN) {
+        Err(error) if error.is_absent() => Ok(false),
+        value => Ok(value? == b"1"),
+    }
 }
 
 /// What `control/shutdown` asks for. A request that this domain does not know is left there, with a line on the console.

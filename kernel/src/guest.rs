@@ -1,5 +1,6 @@
 //! The guest at work: one loop, which takes frames, runs timers, hears the toolstack, and sleeps.
 
+mod drain;
 mod report;
 mod resume;
 
@@ -11,6 +12,7 @@ use crate::nic::{self, Nic};
 use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
 use crate::registers::Registers;
+use crate::site::Source;
 use crate::status::{self, State};
 use crate::suspend::Suspend;
 use crate::time::{self, Clock};
@@ -18,6 +20,7 @@ use crate::watchdog::Watchdog;
 use crate::xenstore::Store;
 use crate::{console, memory, panic, pv};
 use alloc::boxed::Box;
+use drain::Drain;
 use netfront::device::{Change, Microseconds, Sizes};
 use netfront::handshake::Phase;
 use netstack::addressing::{Addressing, Prefix};
@@ -76,6 +79,8 @@ pub struct Guest {
     pub device: netfront::device::Device<Grants>,
     /// The web server.
     pub server: Server,
+    /// Where its site came from.
+    pub source: Source,
     /// What the toolstack allots.
     pub allotment: Allotment,
     /// The timer that ends a guest that hangs.
@@ -104,6 +109,7 @@ struct Progress {
     /// There once the interface has been connected for the first time.
     stack: Option<Stack<Server>>,
     stop: Option<Stop>,
+    drain: Drain,
     /// "listening" was said.
     listening: bool,
     phase: Phase,
@@ -157,6 +163,7 @@ impl Guest {
         let mut progress = Progress {
             stack: None,
             stop: None,
+            drain: Drain::No,
             listening: false,
             phase: Phase::Absent,
             control_again: (!self.control.is_open()).then_some(now),
@@ -183,6 +190,7 @@ impl Guest {
             let exchanged = self.exchange(now, &mut progress);
             self.tell(&mut progress);
             self.listen_closely(now, &mut progress);
+            self.drained(&mut progress);
             self.allotment.step();
             self.publish(now, &mut progress);
             self.stop(now, &mut progress);
@@ -247,7 +255,7 @@ impl Guest {
 
     /// What the toolstack orders; all else that it asks for is done here. Watches for it first where that could not be
     /// done before.
-    fn request(&mut self, topics: Topics, progress: &Progress) -> Result<Option<Order>, Error> {
+    fn request(&mut self, topics: Topics, progress: &mut Progress) -> Result<Option<Order>, Error> {
         let Self { store, allotment, control, .. } = self;
         control.open(store)?;
         if topics.memory {
@@ -259,6 +267,9 @@ impl Guest {
         if topics.sysrq && control::sysrq(store)? {
             self.print_counters(progress.stack.as_ref());
             self.print_tables(progress.stack.as_ref());
+        }
+        if topics.drain && control::drain(&mut self.store)? {
+            self.drain(progress);
         }
         if topics.orders { control::order(&mut self.store) } else { Ok(None) }
     }
@@ -342,13 +353,12 @@ impl Guest {
 
     /// What has become of the address.
     fn tell(&mut self, progress: &mut Progress) {
-        let Some(stack) = &mut progress.stack else { return };
-        while let Some(event) = stack.next_event() {
+        while let Some(event) = progress.stack.as_mut().and_then(Stack::next_event) {
             match event {
                 Event::AddressAcquired(addressing) => {
                     let address = addressing.address();
                     status::address(&mut self.store, Some(address));
-                    status::state(&mut self.store, State::Listening);
+                    status::state(&mut self.store, Self::state(progress));
                     if progress.listening {
                         log::info!("network: the address is {address}");
                     } else {

@@ -6,7 +6,7 @@
 //!
 //! - [`pv`]: what is so only under paravirtualization. The rest asks it for a frame, a mapping, a hypercall.
 //! - [`memory`]: pages and the heap.
-//! - [`console`]: the log, and the console ring it goes to.
+//! - [`console`]: the log, and the console ring it goes to; [`access_log`]: the requests, there.
 //! - [`events`], [`time`], [`watchdog`]: sleep, clocks, and the timer that ends a guest that hangs.
 //! - [`grants`]: the grant table, and the machine under the network's driver.
 //! - [`suspend`]: being saved, and going on elsewhere.
@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+pub mod access_log;
 pub mod allotment;
 pub mod boot;
 pub mod cmdline;

@@ -2,6 +2,10 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+use alloc::boxed::Box;
+use kernel::access_log::AccessLog;
 use kernel::allotment::Allotment;
 use kernel::control::Control;
 use kernel::events::Events;
@@ -41,7 +45,10 @@ fn main(entry: Entry) -> ! {
     let suspend = Suspend::open();
     let grants = Grants::open(events, tar).unwrap_or_else(|error| fail("grants", &error));
     let device = guest::device(grants);
-    let server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
+    let mut server = Server::new(site, Config::default(), guest::wall_clock(clock.now()));
+    if options.access_log {
+        server.set_access_log(Box::new(AccessLog::new()));
+    }
     let config = guest::config(options.address, identity.name);
     let allotment = Allotment::new();
     let counters = LoopCounters::default();
@@ -52,6 +59,7 @@ fn main(entry: Entry) -> ! {
         control,
         device,
         server,
+        source,
         allotment,
         watchdog,
         suspend,

@@ -12,6 +12,10 @@ pub enum State {
     Booting,
     /// The site is served.
     Listening,
+    /// It is, and each connection ends with its next response.
+    Draining,
+    /// As before, and no connection is left.
+    Drained,
     /// Connections are ending.
     Stopping,
 }
@@ -21,6 +25,8 @@ impl fmt::Display for State {
         f.write_str(match self {
             Self::Booting => "booting",
             Self::Listening => "listening",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
             Self::Stopping => "stopping",
         })
     }

@@ -1,6 +1,7 @@
 //! What the server keeps for a connection.
 
 use crate::server::Config;
+use core::net::{Ipv4Addr, SocketAddr};
 use netstack::{Instant, Stream};
 
 /// The state of a connection.
@@ -9,6 +10,8 @@ pub struct Connection {
     pub(crate) phase: Phase,
     /// How many bytes of the pending head were searched for its end.
     pub(crate) searched: u16,
+    /// The client, for the access log.
+    pub(crate) peer: Option<Ipv4Addr>,
     pub(crate) outstanding: Outstanding,
     /// When the wait that the deadline bounds began.
     since: Instant,
@@ -31,8 +34,13 @@ pub(crate) enum Phase {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { phase: Phase::Head, searched: 0, outstanding: Outstanding::default(), since: now, armed: None }
+    pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
+        let peer = match peer {
+            SocketAddr::V4(peer) => Some(*peer.ip()),
+            SocketAddr::V6(_) => None,
+        };
+        let outstanding = Outstanding::default();
+        Self { phase: Phase::Head, searched: 0, peer, outstanding, since: now, armed: None }
     }
 
     /// Enters a phase; the wait begins anew if it is another one.

@@ -54,6 +54,8 @@ netstack::counters! {
         http_linger_timeout,
         /// A connection reset since the stream did not take a whole response.
         http_send_refused,
+        /// A response without a line in the access log, which took no more.
+        http_unlogged,
     }
 }
 

@@ -31,6 +31,7 @@
 
 extern crate alloc;
 
+mod access_log;
 mod cache_control;
 mod catalogue;
 mod connection;
@@ -47,6 +48,7 @@ mod server;
 mod tar;
 mod wall_clock;
 
+pub use access_log::{AccessLog, Entry, LONGEST as LONGEST_ACCESS_LINE};
 pub use catalogue::{Site, SiteError};
 pub use counters::Counters;
 pub use server::{Config, Connection, Server};

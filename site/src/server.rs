@@ -1,5 +1,6 @@
 //! The server: requests in, responses out.
 
+use crate::access_log::{AccessLog, Entry};
 use crate::catalogue::{Found, Site};
 use crate::connection::{Connection as State, Phase};
 use crate::counters::Counters;
@@ -11,6 +12,7 @@ use crate::http::target::{Form, Path};
 use crate::http::{field, head, negotiation};
 use crate::representation::Representation;
 use crate::wall_clock::{DateField, WallClock};
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 use netstack::{Duration, Instant, Service, Stream};
 
@@ -21,6 +23,15 @@ pub struct Server {
     date: DateField,
     errors: ErrorPages,
     counters: Counters,
+    access_log: Option<Logged>,
+    /// Each connection ends with its next response.
+    drains: bool,
+}
+
+/// The access log, and a response that it has no line of yet: its status, and the length of its content.
+struct Logged {
+    log: Box<dyn AccessLog>,
+    pending: Option<(Status, usize)>,
 }
 
 /// How the server behaves.
@@ -66,12 +77,24 @@ impl Server {
             date: DateField::new(clock),
             errors: ErrorPages::default(),
             counters: Counters::default(),
+            access_log: None,
+            drains: false,
         }
+    }
+
+    /// Logs every response from now on.
+    pub fn set_access_log(&mut self, log: Box<dyn AccessLog>) {
+        self.access_log = Some(Logged { log, pending: None });
     }
 
     /// Sets the time of day.
     pub fn set_wall_clock(&mut self, clock: WallClock) {
         self.date.set(clock);
+    }
+
+    /// From now on each connection ends with its next response: another server takes this one's place.
+    pub fn drain(&mut self) {
+        self.drains = true;
     }
 
     /// The site that is served.
@@ -113,6 +136,7 @@ impl Server {
                         break;
                     }
                     let Some(length) = self.request(connection, rest, end, stream) else { break };
+                    self.log(connection, rest.get(..length).unwrap_or_default(), now);
                     rest = rest.get(length..).unwrap_or_default();
                 }
             }
@@ -166,6 +190,17 @@ impl Server {
         length.or(Some(bytes.len()))
     }
 
+    /// Logs the response that was just queued, to the request of this head.
+    fn log(&mut self, connection: &State, head: &[u8], now: Instant) {
+        let Some(Logged { log, pending }) = &mut self.access_log else { return };
+        let Some((status, content)) = pending.take() else { return };
+        let date = self.date.at(now);
+        let entry = Entry { peer: connection.peer, date, head, status: status.code(), content };
+        if !log.record(&entry) {
+            self.counters.http_unlogged.count();
+        }
+    }
+
     /// Answers a request; `false` where that has to wait for room.
     fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) -> bool {
         let body = match request.body {
@@ -175,7 +210,7 @@ impl Server {
             Body::Length(_) | Body::Chunked => None,
         };
         // What follows a CONNECT may be meant for a tunnel.
-        let stays = request.keep_alive && body.is_some() && request.method != Method::Connect;
+        let stays = request.keep_alive && body.is_some() && request.method != Method::Connect && !self.drains;
         let persistence = match (stays, request.is_1_0) {
             (false, _) => Persistence::Close,
             (true, false) => Persistence::Open,
@@ -270,6 +305,9 @@ impl Server {
         match response.send(persistence, date, with_content, stream) {
             Some(bytes) => {
                 self.counters.response(response.status);
+                if let Some(logged) = &mut self.access_log {
+                    logged.pending = Some((response.status, response.content_length(with_content)));
+                }
                 connection.outstanding.queued(bytes);
                 connection.progress(stream.now());
                 if persistence == Persistence::Close {
@@ -299,9 +337,9 @@ impl Service for Server {
         port == self.config.port
     }
 
-    fn accept(&mut self, _peer: SocketAddr, _local: SocketAddr, stream: &mut dyn Stream) -> Connection {
+    fn accept(&mut self, peer: SocketAddr, _local: SocketAddr, stream: &mut dyn Stream) -> Connection {
         self.counters.http_connections.count();
-        let mut connection = State::new(stream.now());
+        let mut connection = State::new(peer, stream.now());
         connection.arm(&self.config, stream);
         Connection(connection)
     }
@@ -339,6 +377,7 @@ impl Service for Server {
                 Phase::Head if connection.searched > 0 => {
                     self.counters.http_head_timeout.count();
                     self.refuse(connection, Status::RequestTimeout, true, stream);
+                    self.log(connection, &[], stream.now());
                 }
                 Phase::Idle | Phase::Head => {
                     self.counters.http_idle_timeout.count();

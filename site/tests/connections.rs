@@ -403,3 +403,18 @@ fn a_body_is_sent_from_where_it_lies() {
     assert!(tar.as_ptr_range().contains(&body.as_ptr()));
     drop(exchange(&mut server, GET));
 }
+
+#[test]
+fn a_server_that_drains_ends_each_connection_with_its_next_response() {
+    let mut server = peer::server();
+    let mut client = Client::new(&mut server);
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.acknowledge();
+    assert!(!client.text().contains("Connection: close") && !client.wire.closed);
+    client.server.drain();
+    assert!(!client.wire.closed);
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let text = client.text();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\r\nConnection: close\r\n"), "{text}");
+    assert!(client.wire.closed);
+}

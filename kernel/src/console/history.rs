@@ -56,6 +56,13 @@ impl History {
         (self.copy(oldest, written), oldest.wrapping_sub(sent))
     }
 
+    /// Whether half of it can be written before an unsent byte is overwritten.
+    pub fn has_room(&self) -> bool {
+        const HALF: u64 = SIZE as u64 / 2;
+        let (written, sent) = (self.written.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed));
+        written.wrapping_sub(sent) <= HALF
+    }
+
     /// Notes that so many more were sent.
     pub fn sent(&self, count: usize) {
         let count = u64::try_from(count).unwrap_or(0);

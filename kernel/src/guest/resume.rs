@@ -3,7 +3,7 @@
 use super::{CONTROL_AGAIN, Guest, Progress, wall_clock};
 use crate::pv::start_info;
 use crate::pv::suspend::Woken;
-use crate::status::{self, State};
+use crate::status;
 use crate::{console, entropy, uptime};
 use netstack::Stack;
 
@@ -57,12 +57,8 @@ impl Guest {
         progress.published.forget();
         let address = progress.stack.as_ref().and_then(Stack::addressing).map(|found| found.address());
         status::address(&mut self.store, address);
-        let state = match (&progress.stop, address) {
-            (Some(_), _) => State::Stopping,
-            (None, Some(_)) => State::Listening,
-            (None, None) => State::Booting,
-        };
-        status::state(&mut self.store, state);
+        status::state(&mut self.store, Self::state(progress));
+        status::site(&mut self.store, self.source);
         self.connect(now, progress);
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 use kernel::memory::{self, Page};
 use kernel::pv::page_table::{Access, Entry, index};
-use kernel::pv::{self, PAGE_SIZE, boot, p2m};
+use kernel::pv::{self, PAGE_SIZE, boot, hypercall, p2m};
 use xen::Mfn;
 
 kernel::entry!(check);
@@ -17,6 +17,7 @@ kernel::entry!(check);
 fn check(entry: boot::Entry) -> ! {
     kernel::boot::machine(entry);
     entries();
+    module();
     rights();
     moves();
     fills_and_compares();
@@ -49,6 +50,28 @@ fn rights() {
     let rights = pv::audit::rights();
     log::info!("check-memory: {rights:?}");
     assert!(rights.is_some_and(|rights| rights.wrong == 0 && rights.absent == 1));
+}
+
+/// What lies behind the module in its last page is not there any more once its bytes can be had.
+fn module() {
+    let Ok(Some(bytes)) = pv::module::bytes() else {
+        return log::info!("check-memory: no module");
+    };
+    let end = bytes.as_ptr_range().end.addr();
+    let page = end & !(PAGE_SIZE.wrapping_sub(1));
+    let frame = p2m::machine_frame(page).map(|frame| Entry::page(frame, Access::Write));
+    let tail = page.wrapping_add(PAGE_SIZE).wrapping_sub(end);
+    let behind: *mut u8 = core::ptr::with_exposed_provenance_mut(end);
+    // SAFETY: the page stays mapped where it is, and the tail, to which nobody has a reference, can be written then.
+    unsafe {
+        assert!(frame.is_some_and(|entry| hypercall::update_va_mapping(page, entry.0).is_ok()));
+        behind.write_bytes(0xa5, tail);
+    }
+    assert!(pv::module::bytes().is_ok());
+    // SAFETY: as above; nobody writes there now.
+    let left = unsafe { core::slice::from_raw_parts(behind, tail) };
+    assert!(left.iter().all(|byte| *byte == 0), "the module's last page shows {left:x?}");
+    log::info!("check-memory: module of {} bytes, {tail} behind it cleared", bytes.len());
 }
 
 /// A byte that tells where it came from.

@@ -44,9 +44,12 @@ def all_hold(stage):
     with stage.check("the images that break the protections build"):
         folder = images()
     with stage.check("page tables, pages, heap and copy functions, from inside"):
-        domain = described(stage.machine, "check-memory", folder / "check-memory")
+        ramdisk = stage.folder / "ramdisk-of-5000-bytes"
+        ramdisk.write_bytes(bytes(5000))
+        domain = described(stage.machine, "check-memory", folder / "check-memory", ramdisk=ramdisk)
         domain.create()
         domain.expect("check-memory: ok", SECONDS)
+        require("module of 5000 bytes, 3192 behind it cleared" in domain.console(), "it found no module")
     hangs(stage, folder / "protect-watchdog")
     for name in NAMES:
         with stage.check(f"protection: {name}"):

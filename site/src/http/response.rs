@@ -181,6 +181,20 @@ impl Response<'_> {
         }
         Some(queue.bytes)
     }
+
+    /// Bytes of pages in the content, what stands between parts not counted; `with_content` is false for HEAD.
+    pub fn content_length(&self, with_content: bool) -> usize {
+        match self.content {
+            _ if !with_content => 0,
+            Content::Whole(sent) | Content::Future(sent) | Content::Instead(sent) => sent.body.len(),
+            Content::Unsatisfiable(page, _) => page.body.len(),
+            Content::Part(_, span) => span.bytes(),
+            Content::Parts(of, range) => Parts::read(range, of.body.len()).map_or(0, |parts| {
+                parts.spans().iter().fold(0, |sum, span| span.bytes().saturating_add(sum))
+            }),
+            Content::NotModified(_) | Content::Redirect(..) | Content::Empty => 0,
+        }
+    }
 }
 
 /// The last line end of a head, and the empty line.

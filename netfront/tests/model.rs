@@ -7,8 +7,8 @@
 //! CARGO_TARGET_DIR=target/msa00 RUSTFLAGS="--cfg msa00" cargo test -p netfront --test model
 //! CARGO_TARGET_DIR=target/msa01 RUSTFLAGS="--cfg msa01" cargo test -p netfront --test model
 //! ```
-//! In the first the ring id is the page's (MSA00): it must say "a foreign byte". In the second pages are granted as
-//! they come, not zeroed (MSA01): it must say "a secret was shown".
+//! In the first the ring id is the page's (MSA00): it says "a foreign byte". In the second pages are granted as they
+//! come, not zeroed (MSA01): it says how many "pages shown" had a secret in them. `scripts/undone` heeds the words.
 //!
 //! `NETFRONT_SEED=n` runs one seed.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]

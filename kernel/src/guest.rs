@@ -52,6 +52,9 @@ const CONTROL_AGAIN_MAX: Duration = Duration::from_secs(64);
 /// waits for it.
 const LISTEN_CLOSELY: Instant = Instant::from_micros(2_000_000);
 
+/// How often the time of day is read anew: dom0 sets it now and then, and no counter keeps it for months.
+const WALL_CLOCK_AGAIN: Duration = Duration::from_secs(60);
+
 /// Sleeps that fail one after the other before the guest gives up: without sleep it only burns its processor.
 const POLL_FAILURES: u32 = 1000;
 
@@ -119,6 +122,8 @@ struct Progress {
     control_delay: Duration,
     /// When the watches that could wait are made, or tried again.
     listen_again: Instant,
+    /// When the time of day is read again.
+    wall_clock_again: Instant,
     /// What went wrong last, so that what goes wrong for ever is said once.
     store_error: Option<Error>,
     sleeps: Sleeps<Errno>,
@@ -169,6 +174,7 @@ impl Guest {
             control_again: (!self.control.is_open()).then_some(now),
             control_delay: CONTROL_AGAIN,
             listen_again: LISTEN_CLOSELY,
+            wall_clock_again: now,
             store_error: None,
             sleeps: Sleeps::new(POLL_FAILURES),
             network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD.micros(), now.micros()),
@@ -187,6 +193,10 @@ impl Guest {
             let heard = self.hear(now, &mut progress);
             // A suspend, or a slow store, lies between the two; and time does not go back to before it.
             let now = if heard { self.clock.now() } else { now };
+            if now >= progress.wall_clock_again {
+                self.server.set_wall_clock(wall_clock(now));
+                progress.wall_clock_again = now + WALL_CLOCK_AGAIN;
+            }
             let exchanged = self.exchange(now, &mut progress);
             self.tell(&mut progress);
             self.listen_closely(now, &mut progress);

@@ -1,6 +1,6 @@
 //! The guest while it is saved and after.
 
-use super::{CONTROL_AGAIN, Guest, Progress, wall_clock};
+use super::{CONTROL_AGAIN, Guest, Progress};
 use crate::pv::start_info;
 use crate::pv::suspend::Woken;
 use crate::status;
@@ -26,18 +26,19 @@ impl Guest {
         }
         let now = self.clock.now();
         self.watchdog.resume(now, woken == Woken::Restored);
+        progress.wall_clock_again = now;
         log::info!("suspend: {woken:?}");
-        if woken == Woken::Restored {
-            self.restored(progress);
-        }
-        // Either way the state may have been copied, and its random numbers would come twice.
+        // Either way the state may have been copied, and its random numbers would come twice. First of all, since what
+        // follows sends.
         let (seed, source) = entropy::gather(&self.seed);
         entropy::report(source);
         self.seed = seed;
         if let Some(stack) = &mut progress.stack {
             stack.reseed(&seed);
         }
-        self.server.set_wall_clock(wall_clock(now));
+        if woken == Woken::Restored {
+            self.restored(progress);
+        }
     }
 
     /// The domain is another one: with another store, another backend and no grants.

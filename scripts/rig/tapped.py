@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 from .machine import MachineError, die_with_parent
 from .place import BUILD
@@ -99,9 +98,8 @@ class Tapped:
         return named("counter", self._ask())
 
     def gauges(self):
-        """What its tables hold, and its memory in KiB."""
-        resident = Path(f"/proc/{self._child.pid}/status").read_text()
-        return named("gauge", self._ask()) | {"resident_kib": int(re.search(r"VmRSS:\s+(\d+)", resident)[1])}
+        """What its tables hold, and the bytes that its heap has given out."""
+        return named("gauge", self._ask())
 
     def complaints(self):
         """What it said since the last time that would be a fault of its own."""

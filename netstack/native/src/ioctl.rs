@@ -1,4 +1,4 @@
-//! The ioctls of a tap (linux/if_tun.h). With `ring`, the only unsafe code here.
+//! The ioctls of a tap (linux/if_tun.h). With `ring` and `heap`, the only unsafe code here.
 
 use rustix::fd::AsFd;
 use rustix::io::Result;

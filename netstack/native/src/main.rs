@@ -2,6 +2,7 @@
 
 mod arguments;
 mod console;
+mod heap;
 mod serve;
 
 use arguments::{Arguments, SitePath, USAGE};

@@ -1,5 +1,5 @@
 //! Reads and writes of a tap in batches (io_uring): what a turn sends, what has come and the wait for more are one system
-//! call. With `ioctl`, the only unsafe code here.
+//! call. With `ioctl` and `heap`, the only unsafe code here.
 //!
 //! One read stays posted and fills a buffer with each frame that comes; each frame to send has a slot of its own. What the
 //! kernel was given comes back by its completion, never otherwise: a slot is free or in flight; a buffer is the kernel's,

@@ -1,6 +1,7 @@
 //! The loop: frames, timers, and the signal that ends it.
 
 use crate::arguments::Arguments;
+use crate::heap;
 use netstack::stack::Event;
 use netstack::{Duration, Instant, Stack};
 use site::{Config, Server, Site, WallClock};
@@ -55,6 +56,7 @@ pub fn run(mut port: Port, signals: &Signals, site: Site, arguments: Arguments) 
             for (name, value) in stack.gauges() {
                 println!("gauge {name}={value}");
             }
+            println!("gauge heap_bytes={}", heap::in_use());
             println!("that is all");
         }
         if signals.ended() && stop.is_none() {

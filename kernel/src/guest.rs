@@ -305,7 +305,7 @@ impl Guest {
             log::info!("network: {VIF}, {}, backend in domain {}", identity.mac, identity.domain);
         }
         let phase = self.device.phase();
-        if phase != progress.phase {
+        if phase != progress.phase || change == Change::Renewed {
             progress.phase = phase;
             match self.device.features().filter(|_| phase == Phase::Connected) {
                 Some(features) if progress.network_lines.take(now.micros()) => {

@@ -29,6 +29,8 @@ pub struct Microseconds(pub u64);
 /// How long to wait before trying again what failed without anyone's lie, in microseconds. It doubles, as after lies, with
 /// each further call in a row that the store fails: where it is silent, all else waits for it.
 const RETRY: u64 = 1_000_000;
+/// How long a backend that has begun anew may take to follow our Closing, in microseconds.
+const OUTWAIT: u64 = 2_000_000;
 /// How long to wait before reconnecting after a backend's first lie, in microseconds; it doubles with each further one.
 const BACKOFF: u64 = 1_000_000;
 /// How often either doubles: the longest wait is about a minute.
@@ -134,6 +136,8 @@ pub struct Device<P: Platform> {
     /// Before then no new connection is begun.
     not_before: Microseconds,
     opened: Microseconds,
+    /// How long a backend has to follow our Closing.
+    outwaited: Microseconds,
     /// What the last [`Device::control`] said: frames pass.
     said_up: bool,
     /// The watch on our own directory is set.
@@ -175,6 +179,7 @@ impl<P: Platform> Device<P> {
             lies: 0,
             not_before: Microseconds(0),
             opened: Microseconds(0),
+            outwaited: Microseconds(0),
             said_up: false,
             watching: false,
             stopping: false,
@@ -346,15 +351,19 @@ impl<P: Platform> Device<P> {
             match self.step(backend, online) {
                 Step::Stay => return Ok(()),
                 Step::Initialise if self.stopping => return Ok(()),
-                Step::Initialise if now < self.not_before => {
+                Step::Outwait if now < self.outwaited => {
+                    self.retry = Some(self.outwaited);
+                    return Ok(());
+                }
+                Step::Initialise | Step::Outwait if now < self.not_before => {
                     self.retry = Some(self.not_before);
                     return Ok(());
                 }
-                Step::Initialise if self.phase != Phase::Absent => {
+                Step::Initialise | Step::Outwait if self.phase != Phase::Absent => {
                     self.end_epoch();
                     self.stale = true;
                 }
-                Step::Initialise => {
+                Step::Initialise | Step::Outwait => {
                     self.show(store, XenbusState::Initialising)?;
                     self.phase = Phase::Waiting;
                 }
@@ -389,7 +398,7 @@ impl<P: Platform> Device<P> {
         }
         match self.phase.step(backend, online) {
             // It will not follow: it has no connection to close.
-            Step::Initialise if self.stopping && self.phase == Phase::Closing => Step::Shut,
+            Step::Outwait if self.stopping => Step::Shut,
             step => step,
         }
     }
@@ -517,6 +526,7 @@ impl<P: Platform> Device<P> {
     /// What follows a Closing of ours.
     fn close(&mut self, now: Microseconds) {
         self.phase = Phase::Closing;
+        self.outwaited = now.after(OUTWAIT);
         if core::mem::take(&mut self.lied) {
             if now >= self.opened.after(TRUSTED_AFTER) {
                 self.lies = 0;

@@ -39,6 +39,8 @@ pub enum Step {
     Open,
     /// Show Closing; the epoch stays until the backend has followed.
     Close,
+    /// Nothing for a while; then, since this backend does not follow, as `Initialise`.
+    Outwait,
     /// End the epoch and show Closed.
     Shut,
 }
@@ -63,12 +65,13 @@ impl Phase {
             (Self::Connecting | Self::Connected, Closing | Closed | Unknown) => Step::Shut,
             (Self::Connecting, _) => Step::Stay,
 
-            // The backend has been restarted and knows nothing of our rings.
-            (Self::Connected, Initialising | InitWait | Initialised) => Step::Initialise,
+            // The backend has been restarted. While it finds Connected here it may map the rings that the keys name, as
+            // netback does: they stay until it has seen that we want out.
+            (Self::Connected, Initialising | InitWait | Initialised) => Step::Close,
             (Self::Connected, Connected | Reconfiguring | Reconfigured) => Step::Stay,
 
             (Self::Closing, Closing | Closed | Unknown) => Step::Shut,
-            (Self::Closing, Initialising | InitWait | Initialised) => Step::Initialise,
+            (Self::Closing, Initialising | InitWait | Initialised) => Step::Outwait,
             (Self::Closing, Connected | Reconfiguring | Reconfigured) => Step::Stay,
 
             (Self::Closed, InitWait) => Step::Initialise,
@@ -93,8 +96,8 @@ mod tests {
             ),
             (Phase::Waiting, [Stay, Stay, Connect, Stay, Stay, Shut, Stay, Stay, Stay]),
             (Phase::Connecting, [Shut, Stay, Stay, Stay, Open, Shut, Shut, Stay, Stay]),
-            (Phase::Connected, [Shut, Initialise, Initialise, Initialise, Stay, Shut, Shut, Stay, Stay]),
-            (Phase::Closing, [Shut, Initialise, Initialise, Initialise, Stay, Shut, Shut, Stay, Stay]),
+            (Phase::Connected, [Shut, Close, Close, Close, Stay, Shut, Shut, Stay, Stay]),
+            (Phase::Closing, [Shut, Outwait, Outwait, Outwait, Stay, Shut, Shut, Stay, Stay]),
             (Phase::Closed, [Stay, Stay, Initialise, Stay, Stay, Stay, Stay, Stay, Stay]),
         ];
         for (phase, steps) in table {

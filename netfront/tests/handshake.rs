@@ -198,20 +198,61 @@ fn a_closed_backend_that_is_online_is_asked_to_start_again() {
     assert_eq!(rig.store.front("state").as_deref(), Some("1"));
 }
 
+/// The backend follows our Closing, and begins anew once we do.
+#[track_caller]
+fn follow(rig: &mut Rig) {
+    for (backend, front) in [("5", "6"), ("6", "1"), ("2", "4")] {
+        rig.store.set_back("state", backend);
+        assert_eq!(rig.control(), Change::None);
+        assert_eq!(rig.store.front("state").as_deref(), Some(front));
+    }
+}
+
+/// While it finds us Connected, netback maps the rings that the keys name: they are there until it has followed us.
 #[test]
 fn a_restarted_backend_gets_fresh_rings() {
-    let mut rig = Rig::new(&[], SIZES);
-    let old = rig.store.front_number("tx-ring-ref");
-    rig.backend.unmap();
-    // Gone and back before we looked.
-    rig.store.set_back("state", "2");
-    assert_eq!(rig.control(), Change::Down);
-    assert_eq!(rig.device.phase(), Phase::Connecting);
-    assert_ne!(rig.store.front_number("tx-ring-ref"), old);
-    rig.backend = Backend::connect(&rig.machine, &rig.store);
-    assert_eq!(rig.control(), Change::Up);
-    rig.backend.receive(&[1; 60], 0);
-    assert_eq!(rig.poll().1, [[1; 60]]);
+    for takes_the_old in [false, true] {
+        let mut rig = Rig::new(&[], SIZES);
+        let old = rig.store.front_number("tx-ring-ref");
+        rig.backend.unmap();
+        // Gone and back before we looked.
+        rig.store.set_back("state", "2");
+        assert_eq!(rig.control(), Change::Down);
+        assert_eq!((rig.device.phase(), rig.store.front("state").as_deref()), (Phase::Closing, Some("5")));
+        if takes_the_old {
+            rig.backend = Backend::connect(&rig.machine, &rig.store);
+            assert_eq!(rig.control(), Change::None);
+            rig.backend.unmap();
+        }
+        follow(&mut rig);
+        assert_ne!(rig.store.front_number("tx-ring-ref"), old);
+        rig.backend = Backend::connect(&rig.machine, &rig.store);
+        assert_eq!(rig.control(), Change::Up);
+        rig.backend.receive(&[1; 60], 0);
+        assert_eq!(rig.poll().1, [[1; 60]]);
+    }
+}
+
+#[test]
+fn a_restarted_backend_that_does_not_follow_is_outwaited() {
+    for state in ["1", "2", "3"] {
+        let mut rig = Rig::new(&[], SIZES);
+        rig.backend.unmap();
+        rig.store.set_back("state", state);
+        assert_eq!(rig.control(), Change::Down);
+        let deadline = Microseconds(rig.now.0 + 2_000_000);
+        assert_eq!(rig.device.deadline(), Some(deadline));
+        rig.now = Microseconds(deadline.0 - 1);
+        rig.control();
+        assert_eq!((rig.device.phase(), rig.device.deadline()), (Phase::Closing, Some(deadline)));
+        rig.now = deadline;
+        rig.control();
+        rig.store.set_back("state", "2");
+        rig.control();
+        assert_eq!(rig.device.phase(), Phase::Connecting, "{state}");
+        rig.backend = Backend::connect(&rig.machine, &rig.store);
+        assert_eq!(rig.control(), Change::Up);
+    }
 }
 
 #[test]
@@ -260,12 +301,13 @@ fn replaced_in_its_place() {
     rig.store.set_front("mtu", "1400");
     rig.store.set_front("backend-id", "3");
     assert_eq!(rig.control(), Change::Down);
+    follow(&mut rig);
     assert_eq!(rig.machine.world().backend.map(|domain| domain.0), Some(3));
     rig.backend = Backend::connect(&rig.machine, &rig.store);
     assert_eq!(rig.control(), Change::Up);
     assert_eq!(rig.device.identity().unwrap().mac.0[3..], [9, 9, 9]);
     assert_eq!(rig.device.transmitter().mtu(), Some(1400));
-    assert_eq!(rig.store.watches().len(), 2);
+    assert_eq!(rig.store.watches().len(), 3, "each once: backend, state, online");
 }
 
 /// The same with keys that are not well at first.
@@ -275,6 +317,10 @@ fn replaced_in_its_place_by_one_to_be_cured() {
     rig.backend.unmap();
     rig.store.set_back("state", "2");
     rig.store.set_front("mac", "00:16:3e");
+    for backend in ["2", "5", "6"] {
+        rig.store.set_back("state", backend);
+        rig.control();
+    }
     for _ in 0..3 {
         rig.control();
         assert_eq!(rig.device.problem(), Some("xenstore's device/vif/0/mac is \"00:16:3e\""));
@@ -282,6 +328,7 @@ fn replaced_in_its_place_by_one_to_be_cured() {
         rig.now = rig.device.deadline().unwrap();
     }
     rig.store.set_front("mac", "00:16:3e:09:09:09");
+    rig.store.set_back("state", "2");
     rig.control();
     assert_eq!(rig.device.phase(), Phase::Connecting);
     assert_eq!(rig.device.identity().unwrap().mac.0[3..], [9, 9, 9]);

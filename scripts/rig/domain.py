@@ -28,9 +28,9 @@ class Domain:
         self.name = name
         self.config = config
         self.words = list(words)
-        self.log = machine.share / "console" / f"guest-{name}.log"
         self._seen = 0
         self._marked = 0
+        self.logs_as(name)
 
     def create(self):
         """Starts it."""
@@ -38,6 +38,11 @@ class Domain:
         self._seen = self._marked
         words = " ".join(shlex.quote(word) for word in self.words)
         self.machine.check(f"xl create {shlex.quote(str(self.config))} {words}")
+
+    def logs_as(self, name):
+        """From here on its console is this log: the console daemon names one when the domain comes, and one that is
+        migrated gets its name only later."""
+        self.log = self.machine.share / "console" / f"guest-{name}.log"
 
     def alive(self):
         """Whether xl still lists it."""

@@ -18,6 +18,7 @@ from .machine import MachineError, die_with_parent
 ADDRESS = "192.0.2.1"
 DOM0 = "192.0.2.2"
 LEASES = ("192.0.2.100", "192.0.2.199")
+OTHER_LEASES = ("192.0.2.200", "192.0.2.249")
 TAP = "rig0"
 
 MARK = "HALFPAGE_NAMESPACE"
@@ -65,7 +66,6 @@ class Segment:
     def __enter__(self):
         require_capabilities()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.leases.unlink(missing_ok=True)
         try:
             make_tap(TAP)
         except PermissionError:
@@ -74,24 +74,38 @@ class Segment:
             f"addr add {ADDRESS}/24 dev {TAP}", f"link set {TAP} up", "link set lo up",
         ):  # fmt: skip
             subprocess.run(["ip", *line.split()], check=True)
+        (self.folder / "dnsmasq.log").unlink(missing_ok=True)
+        self._serve(*LEASES)
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+        subprocess.run(["ip", "link", "del", TAP], check=False)
+
+    def renumber(self):
+        """From here on the server knows none of its leases any more, and gives other addresses."""
+        self._end()
+        self._serve(*OTHER_LEASES)
+
+    def _serve(self, first, last):
+        """Starts the server, for addresses that nobody has yet."""
+        self.leases.unlink(missing_ok=True)
         self._dnsmasq = subprocess.Popen(
             [
                 shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"), "--no-daemon", "--conf-file=/dev/null",
                 "--port=0", "--no-ping", f"--interface={TAP}", "--bind-interfaces",
-                f"--dhcp-range={LEASES[0]},{LEASES[1]},255.255.255.0,1h", f"--dhcp-option=3,{ADDRESS}",
+                f"--dhcp-range={first},{last},255.255.255.0,1h", f"--dhcp-option=3,{ADDRESS}",
                 "--dhcp-authoritative", f"--dhcp-leasefile={self.leases}", "--log-dhcp", "--pid-file",
             ],
-            stdout=subprocess.DEVNULL, stderr=open(self.folder / "dnsmasq.log", "wb"), preexec_fn=die_with_parent,
+            stdout=subprocess.DEVNULL, stderr=open(self.folder / "dnsmasq.log", "ab"), preexec_fn=die_with_parent,
         )  # fmt: skip
         time.sleep(0.2)
         if self._dnsmasq.poll() is not None:
             raise MachineError("dnsmasq: " + (self.folder / "dnsmasq.log").read_text())
-        return self
 
-    def __exit__(self, *_):
+    def _end(self):
         self._dnsmasq.terminate()
         self._dnsmasq.wait()
-        subprocess.run(["ip", "link", "del", TAP], check=False)
 
     @staticmethod
     def arguments():

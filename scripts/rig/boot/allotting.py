@@ -25,7 +25,7 @@ def sizes(stage, config, wanted):
     if wanted.full:
         with stage.check("it migrates with the memory that it has"):
             stage.machine.check(f"xl migrate -s '' {stage.domain.name} 'xl migrate-receive'", SECONDS * 10)
-            stage.domain.log = stage.domain.log.with_name(f"guest-{stage.domain.name}--incoming.log")
+            stage.domain.logs_as(f"{stage.domain.name}--incoming")
             stage.domain.expect(r"\] INFO  network: connected, ", SECONDS)
             require(get(stage.address, "/")[0] == 200, "another status")
     with stage.check("it takes the memory again that it had, and no more"):

@@ -1,14 +1,11 @@
-"""An interface that comes and goes under a guest that serves, and a backend that does."""
-
-import time
+"""An interface that comes and goes under a guest that serves."""
 
 from ..checks import require
-from .client import get
-from .counting import shown, whole
+from .client import Exchange, get
+from .counting import shown
 from .saving import Download
 
 SECONDS = 60
-ROUNDS = 5
 
 
 def detach(stage):
@@ -55,38 +52,23 @@ def requests(stage):
     return (stage.segment.folder / "dnsmasq.log").read_text(errors="replace").count("DHCPREQUEST(")
 
 
-def flapping(stage):
-    """Detached in the middle of the handshake, again and again."""
-    with stage.check(f"{ROUNDS} interfaces are plugged in and out at once, and the last one serves"):
-        before = shown(stage)[1]
-        for _ in range(ROUNDS):
-            detach(stage)
-            attach(stage)
+def moved(stage):
+    """The lease is another server's to give: the address is another, and nobody speaks at the old one."""
+    with stage.check("plugged in where its address is not to be had, it says so, asks for another and serves there"):
+        old = stage.address
+        connection = Exchange(old)
         stage.domain.mark()
-        deadline = time.monotonic() + SECONDS
-        while shown(stage)[1]["ring"]["phase"] != "Connected":
-            require(time.monotonic() < deadline, "it does not connect")
+        detach(stage)
+        stage.segment.renumber()
+        attach(stage)
+        stage.address = stage.domain.expect(r"\] INFO  network: the address is ([0-9.]+)\n", SECONDS)[1]
+        require(stage.address != old, f"it is {old} still")
+        lease = stage.segment.lease(stage.mac)
+        require(lease == (stage.address, stage.domain.name), f"the lease is {lease}, the guest says {stage.address}")
         require(get(stage.address, "/")[0] == 200, "another status")
-        after = shown(stage)[1]
-        whole(before, after)
-
-
-def restarted(stage):
-    """netback lets go of the device and takes it up again."""
-    with stage.check("a download goes on across a restart of the backend"):
-        stage.domain.mark()
-        download = Download(stage.address).begun()
-        domain = stage.domid()
-        device = f"vif-{domain}-{number(stage)}"
-        vif = device.replace("vif-", "vif").replace("-", ".")
-        back = f"/local/domain/0/backend/{device.replace('-', '/')}"
-        # The scripts that xl ran when it made the device do not run again.
-        stage.machine.check(
-            "set -e; cd /sys/bus/xen-backend/drivers/vif; "
-            f"echo {device} >unbind; while [ -e /sys/class/net/{vif} ]; do usleep 50000; done; "
-            f"echo {device} >bind; until [ -e /sys/class/net/{vif} ]; do usleep 50000; done; "
-            f"ip link set {vif} master xenbr0 up; xenstore-write {back}/hotplug-status connected",
-            SECONDS,
-        )
-        connected(stage)
-        download.whole()
+        require("] WARN  network: the address is gone\n" in stage.domain.said(), "it does not say that the old one is")
+        found = stage.store("data/address")
+        require(found == stage.address, f"the store has {found}")
+        open_still = shown(stage)[1]["connections"]
+        require(open_still["established"] == "0", f"connections at the old address: {open_still}")
+        connection.close()

@@ -176,8 +176,7 @@ def migrated(stage):
         download.whole()
         require(stage.domid() != number, "it is the same domain")
         require(announcements(stage) > announced, "no announcement of the address")
-        # The console daemon names the log when the domain comes, which is before it has its name.
-        stage.domain.log = stage.domain.log.with_name(f"guest-{stage.domain.name}--incoming.log")
+        stage.domain.logs_as(f"{stage.domain.name}--incoming")
         require("] INFO  suspend: Restored\n" in stage.domain.console(), f"it says {stage.domain.console()}")
         require("] WARN " not in stage.domain.console(), f"it says {stage.domain.console()}")
 
@@ -213,6 +212,8 @@ def renewed(stage):
 def watched(stage):
     """After a restore Xen's watchdog still ends a guest that stops: one that is paused looks like one that hangs."""
     with stage.check("after a restore, the watchdog ends a guest that stops"):
+        stage.domain.logs_as(stage.domain.name)
+        stage.domain.mark()
         restore(stage)
         number = stage.domid()
         stage.domain.expect(r"\] INFO  network: connected, ", SECONDS)

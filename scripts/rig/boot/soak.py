@@ -175,6 +175,7 @@ def loaded(stage, load, total, in_a_row):
         counters, after = at_rest(stage)
         # The heap's bytes are the same to the byte; its region grows to the most it was ever asked for at a time.
         grown = int(before.pop(FREE)) - int(after[FREE])
+        print(f"figure soak: the heap's region grew by {grown} pages", flush=True)
         moved = {key: (value, after[key]) for key, value in before.items() if after[key] != value}
         require(not moved, f"before and after: {moved}")
         require(grown <= HEAP_GROWS, f"the heap's region grew by {grown} pages")

@@ -1,11 +1,14 @@
-//! How long ago the guest was entered.
+//! How long the guest has run.
 
 use crate::pv::boot::Entry;
 use crate::pv::shared_info;
 use core::arch::x86_64::_rdtsc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+/// The counter at the entry, or when the guest went on after a restore.
 static ENTRY: AtomicU64 = AtomicU64::new(0);
+/// Microseconds that the guest had run by then.
+static BEFORE: AtomicU64 = AtomicU64::new(0);
 
 /// Notes when the entry was.
 pub fn start(entry: &Entry) {
@@ -14,17 +17,18 @@ pub fn start(entry: &Entry) {
 
 /// How long the guest has run, for [`resume`].
 pub struct Running {
-    ticks: u64,
+    microseconds: u64,
 }
 
 /// Notes how long the guest has run when it is suspended.
 pub fn stop() -> Running {
-    Running { ticks: ticks().wrapping_sub(ENTRY.load(Ordering::Relaxed)) }
+    Running { microseconds: microseconds() }
 }
 
-/// Goes on from there: after a restore the counter may be another host's.
+/// Goes on from there: after a restore the counter may be another host's, and run at another speed.
 pub fn resume(running: Running) {
-    ENTRY.store(ticks().wrapping_sub(running.ticks), Ordering::Relaxed);
+    ENTRY.store(ticks(), Ordering::Relaxed);
+    BEFORE.store(running.microseconds, Ordering::Relaxed);
 }
 
 /// The time stamp counter.
@@ -33,9 +37,10 @@ pub fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// Microseconds since the entry; 0 until shared_info is mapped, which says how fast the counter runs.
+/// Microseconds that the guest has run; 0 until shared_info is mapped, which says how fast the counter runs. It does not go
+/// back.
 pub fn microseconds() -> u64 {
     let Some([cpu, ..]) = shared_info().map(|shared| &shared.vcpu_info) else { return 0 };
-    let gained = ticks().wrapping_sub(ENTRY.load(Ordering::Relaxed));
-    cpu.time.scale().nanoseconds(gained) / 1000
+    let gained = ticks().saturating_sub(ENTRY.load(Ordering::Relaxed));
+    BEFORE.load(Ordering::Relaxed).saturating_add(cpu.time.scale().nanoseconds(gained) / 1000)
 }

@@ -1,5 +1,6 @@
 //! What the server keeps for a connection.
 
+use crate::http::chunked::Chunked;
 use crate::server::Config;
 use core::net::{Ipv4Addr, SocketAddr};
 use netstack::{Instant, Stream};
@@ -28,6 +29,8 @@ pub(crate) enum Phase {
     Head,
     /// So many bytes of a body that nobody wants.
     Body(u32),
+    /// The rest of a chunked one.
+    Chunked(Chunked),
     /// The peer's end, after ours. What still comes is thrown away: a reset in its place could make the peer lose our
     /// last response (RFC 9112, section 9.6).
     Linger,
@@ -61,7 +64,7 @@ impl Connection {
         let limit = match self.phase {
             _ if stream.unacknowledged() > 0 => config.send_timeout,
             Phase::Idle => config.idle_timeout,
-            Phase::Head | Phase::Body(_) => config.head_timeout,
+            Phase::Head | Phase::Body(_) | Phase::Chunked(_) => config.head_timeout,
             Phase::Linger => config.linger_timeout,
         };
         self.since + limit

@@ -42,6 +42,8 @@ netstack::counters! {
         http_bad_expectation,
         /// A stream that ended within a head.
         http_bad_incomplete,
+        /// A body that is malformed or too long, behind a request that was answered.
+        http_bad_body,
         /// A connection ended since no request came.
         http_idle_timeout,
         /// A connection ended since its request's head was too slow.

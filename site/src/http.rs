@@ -1,5 +1,6 @@
 //! HTTP/1.1 (RFC 9110, RFC 9112), as far as a static site needs it.
 
+pub mod chunked;
 pub mod conditional;
 pub mod date;
 pub mod field;

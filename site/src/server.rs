@@ -5,6 +5,7 @@ use crate::catalogue::{Found, Site};
 use crate::connection::{Connection as State, Phase};
 use crate::counters::Counters;
 use crate::error_page::ErrorPages;
+use crate::http::chunked::{Chunked, Progress};
 use crate::http::get::{self, Refusal};
 use crate::http::request::{Body, Method, Rejection, Request};
 use crate::http::response::{CHUNKS, Content, Persistence, Response, Status};
@@ -66,7 +67,7 @@ impl Default for Config {
 pub struct Connection(State);
 
 /// The longest body that is read past, in bytes; for a longer one the connection ends.
-const BODY_LIMIT: u64 = 65_536;
+const BODY_LIMIT: u32 = 65_536;
 
 impl Server {
     /// A server of `site`.
@@ -124,6 +125,21 @@ impl Server {
                     }
                     connection.enter(Phase::Idle, now);
                 }
+                Phase::Chunked(mut body) => match body.read(rest) {
+                    Progress::More => {
+                        rest = &[];
+                        connection.phase = Phase::Chunked(body);
+                        break;
+                    }
+                    Progress::End(length) => {
+                        rest = rest.get(length..).unwrap_or_default();
+                        connection.enter(Phase::Idle, now);
+                    }
+                    Progress::Broken => {
+                        self.counters.http_bad_body.count();
+                        self.close(connection, stream);
+                    }
+                },
                 Phase::Idle | Phase::Head => {
                     // Line ends before a request line are ignored (RFC 9112, section 2.2).
                     while let [b'\r', b'\n', after @ ..] = rest {
@@ -203,18 +219,11 @@ impl Server {
 
     /// Answers a request; `false` where that has to wait for room.
     fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) -> bool {
-        let body = match request.body {
-            // A client that waits for a 100 sends its body or not: there is no telling where its next request starts.
-            Body::Length(length @ 1..=BODY_LIMIT) if !request.expects_continue => u32::try_from(length).ok(),
-            Body::Length(0) => Some(0),
-            Body::Length(_) | Body::Chunked => None,
-        };
-        // What follows a CONNECT may be meant for a tunnel.
-        let stays = request.keep_alive && body.is_some() && request.method != Method::Connect && !self.drains;
-        let persistence = match (stays, request.is_1_0) {
-            (false, _) => Persistence::Close,
-            (true, false) => Persistence::Open,
-            (true, true) => Persistence::KeepAlive,
+        let after = if self.drains { Phase::Linger } else { after(request) };
+        let persistence = match (after, request.is_1_0) {
+            (Phase::Linger, _) => Persistence::Close,
+            (_, false) => Persistence::Open,
+            (_, true) => Persistence::KeepAlive,
         };
         let mut response = self.response(request, stream.now());
         if stream.room() < response.chunks() {
@@ -226,9 +235,8 @@ impl Server {
         self.counters.http_requests.count();
         let with_content = request.method != Method::Head;
         self.send(connection, &response, persistence, with_content, stream);
-        if persistence != Persistence::Close && connection.phase != Phase::Linger {
-            let phase = body.filter(|body| *body > 0).map_or(Phase::Idle, Phase::Body);
-            connection.enter(phase, stream.now());
+        if connection.phase != Phase::Linger {
+            connection.enter(after, stream.now());
         }
         true
     }
@@ -383,7 +391,7 @@ impl Service for Server {
                     self.counters.http_idle_timeout.count();
                     self.close(connection, stream);
                 }
-                Phase::Body(_) => {
+                Phase::Body(_) | Phase::Chunked(_) => {
                     self.counters.http_body_timeout.count();
                     self.close(connection, stream);
                 }
@@ -400,6 +408,24 @@ impl Service for Server {
     }
 
     fn closed(&mut self, _connection: Connection) {}
+}
+
+/// What comes after the response to this request.
+fn after(request: &Request<'_>) -> Phase {
+    // What follows a CONNECT may be meant for a tunnel.
+    if !request.keep_alive || request.method == Method::Connect {
+        return Phase::Linger;
+    }
+    match request.body {
+        Body::Length(0) => Phase::Idle,
+        // A client that waits for a 100 sends its body or not: there is no telling where its next request starts.
+        _ if request.expects_continue => Phase::Linger,
+        Body::Length(length) if length <= u64::from(BODY_LIMIT) => {
+            u32::try_from(length).map_or(Phase::Linger, Phase::Body)
+        }
+        Body::Length(_) => Phase::Linger,
+        Body::Chunked => Phase::Chunked(Chunked::new(BODY_LIMIT)),
+    }
 }
 
 /// Whether the first byte can be one of a method. A TLS client's cannot.

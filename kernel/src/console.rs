@@ -3,19 +3,16 @@
 //! Nothing here waits, takes a lock or grows: when the reader is slow, the oldest lines are lost and their bytes are
 //! counted. The same history gives a crash report its last lines.
 
-mod history;
-mod line;
-
 use crate::pv::{PAGE_SIZE, StartInfo, hypercall, p2m};
 use crate::uptime;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use history::History;
-use line::Line;
 use log::{LevelFilter, Log, Metadata, Record};
 use spin::Once;
 use xen::Port;
 use xen::console::ConsoleInterface;
+use xen::console::history::History;
+use xen::console::line::Line;
 
 static HISTORY: History = History::new();
 static RING: Once<Ring> = Once::new();
@@ -96,27 +93,13 @@ pub fn write(longest: usize, text: fmt::Arguments<'_>) {
 /// again when the console's event channel fires.
 pub fn flush() -> bool {
     let Some(ring) = RING.get() else { return false };
-    let mut moved = false;
-    let left = loop {
-        let (bytes, lost) = HISTORY.unsent();
-        LOST.fetch_add(lost, Ordering::Relaxed);
-        let bytes = bytes.as_bytes();
-        if bytes.is_empty() {
-            break false;
-        }
-        // The daemon's indices make no sense: as if there were no room.
-        let written = ring.interface.printer().write(bytes).unwrap_or(0);
-        if written == 0 {
-            break true;
-        }
-        HISTORY.sent(written);
-        moved = true;
-    };
-    if moved {
+    let passed = HISTORY.pass(&mut ring.interface.printer());
+    LOST.fetch_add(passed.lost, Ordering::Relaxed);
+    if passed.any {
         // A daemon that is gone hears nothing; there is nobody to tell.
         let _ = hypercall::send(ring.port());
     }
-    left
+    passed.left
 }
 
 /// The event channel that fires when the daemon has made room.

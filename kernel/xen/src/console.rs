@@ -1,4 +1,8 @@
-//! The paravirtual console's page (io/console.h, `xencons_interface`).
+//! The paravirtual console's page (io/console.h, `xencons_interface`), and what waits for room in it: [`history`] keeps the
+//! last bytes, which a [`line`] has made fit for any terminal.
+
+pub mod history;
+pub mod line;
 
 use crate::ring::{Consumer, Producer};
 use core::sync::atomic::{AtomicU8, AtomicU32};

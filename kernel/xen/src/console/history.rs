@@ -1,5 +1,6 @@
 //! The last bytes of the log.
 
+use crate::ring::Producer;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// Bytes kept.
@@ -9,22 +10,39 @@ const CHUNK: usize = 256;
 
 /// A buffer that overwrites its oldest bytes. It counts every byte ever written, and every byte sent on. As atomics,
 /// since a crash report may come between any two instructions; there is never more than one writer.
+#[derive(Debug)]
 pub struct History {
     bytes: [AtomicU8; SIZE],
     written: AtomicU64,
     sent: AtomicU64,
 }
 
+/// What became of the bytes that waited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Passed {
+    /// Some went into the ring: its reader is to be told.
+    pub any: bool,
+    /// Some wait still.
+    pub left: bool,
+    /// So many were overwritten before they could go.
+    pub lost: u64,
+}
+
 /// Some bytes, copied out.
-pub struct Chunk {
+struct Chunk {
     bytes: [u8; CHUNK],
     length: usize,
 }
 
 impl Chunk {
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -47,8 +65,27 @@ impl History {
         self.written.store(written.wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Moves what the ring has room for to the ring, the oldest first.
+    pub fn pass(&self, printer: &mut Producer<'_>) -> Passed {
+        let mut passed = Passed::default();
+        loop {
+            let (bytes, lost) = self.unsent();
+            passed.lost = passed.lost.saturating_add(lost);
+            if bytes.as_bytes().is_empty() {
+                return passed;
+            }
+            // Indices that make no sense: as if there were no room.
+            let written = printer.write(bytes.as_bytes()).unwrap_or(0);
+            if written == 0 {
+                return Passed { left: true, ..passed };
+            }
+            self.sent.fetch_add(u64::try_from(written).unwrap_or(0), Ordering::Relaxed);
+            passed.any = true;
+        }
+    }
+
     /// The oldest bytes not yet sent, and how many were overwritten before they could be.
-    pub fn unsent(&self) -> (Chunk, u64) {
+    fn unsent(&self) -> (Chunk, u64) {
         let written = self.written.load(Ordering::Relaxed);
         let sent = self.sent.load(Ordering::Relaxed);
         let oldest = sent.max(self.oldest());
@@ -61,12 +98,6 @@ impl History {
         const HALF: u64 = SIZE as u64 / 2;
         let (written, sent) = (self.written.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed));
         written.wrapping_sub(sent) <= HALF
-    }
-
-    /// Notes that so many more were sent.
-    pub fn sent(&self, count: usize) {
-        let count = u64::try_from(count).unwrap_or(0);
-        self.sent.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Where the next byte goes.

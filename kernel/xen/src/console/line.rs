@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 
 /// Passes on what any terminal can show: everything but printable ASCII, which a peer may have sent us, becomes question
 /// marks.
+#[derive(Debug)]
 pub struct Line<'h> {
     history: &'h History,
     room: usize,

@@ -55,6 +55,9 @@ const LISTEN_CLOSELY: Instant = Instant::from_micros(2_000_000);
 /// How often the time of day is read anew: dom0 sets it now and then, and no counter keeps it for months.
 const WALL_CLOCK_AGAIN: Duration = Duration::from_secs(60);
 
+/// How soon pages to receive into are tried for again where there are too few.
+const RECEIVE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Sleeps that fail one after the other before the guest gives up: without sleep it only burns its processor.
 const POLL_FAILURES: u32 = 1000;
 
@@ -426,7 +429,8 @@ impl Guest {
         let publish = self.publish_deadline(progress);
         let closely = (!self.control.is_whole()).then_some(progress.listen_again);
         let watchdog = self.watchdog.deadline();
-        let deadlines = [device, stack, stop, publish, closely, progress.control_again, watchdog];
+        let starved = self.device.is_starved().then(|| self.clock.now() + RECEIVE_AGAIN);
+        let deadlines = [device, stack, stop, publish, closely, progress.control_again, watchdog, starved];
         let until = deadlines.into_iter().flatten().min();
         let until = until.map(|until| self.clock.system_time_at(until));
         let store = self.store.port();

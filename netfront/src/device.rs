@@ -228,6 +228,12 @@ impl<P: Platform> Device<P> {
         self.epoch.as_ref().map_or(0, |epoch| epoch.rx.posted())
     }
 
+    /// Too few pages are with the backend for the longest frame, or for any: the next [`Self::poll`] tries for more, and no
+    /// event may come before.
+    pub fn is_starved(&self) -> bool {
+        self.is_up() && self.posted() < RECEIVE_MIN
+    }
+
     /// Blocks and references in flight.
     pub fn in_flight(&self) -> usize {
         self.epoch.as_ref().map_or(0, |epoch| epoch.tx.in_flight())

@@ -295,6 +295,36 @@ fn a_page_that_the_backend_keeps_is_kept_apart() {
     reconnect_cleanly(&mut rig);
 }
 
+/// No page is left to receive into, and none to be had: when they are let go, the ring is full again and the backend hears
+/// of it.
+#[test]
+fn a_starved_ring_is_filled_again() {
+    let mut rig = Rig::new(ALL_FEATURES, SIZES);
+    let pages = rig.machine.world().pages;
+    rig.machine.world().pages_max = Some(pages);
+    rig.backend.take_pages();
+    let kept: Vec<_> = rig.backend.pages.iter().map(|page| page.gref).collect();
+    for page in &kept {
+        rig.machine.world().map(*page);
+        rig.backend.receive_slot(0, &[1; 60], 0);
+    }
+    rig.backend.push_rx();
+    assert_eq!(drain(&mut rig), [[0; 0]; 0]);
+    assert_eq!((rig.device.posted(), rig.device.quarantined(), rig.device.problem()), (0, 64, None));
+    assert!(count(&rig, "net_rx_unposted") > 0 && rig.device.is_starved());
+    assert!(!rig.backend.rx.final_check(), "the backend sleeps until there are pages");
+    let events = rig.machine.world().receive_events;
+    for page in kept {
+        rig.machine.world().unmap(page);
+    }
+    assert_eq!(drain(&mut rig), [[0; 0]; 0]);
+    assert_eq!((rig.device.posted(), rig.device.quarantined(), rig.device.is_starved()), (64, 0, false));
+    assert_eq!(rig.machine.world().receive_events, events + 1);
+    rig.backend.receive(&[7; 60], 0);
+    assert_eq!(drain(&mut rig), [[7; 60]]);
+    reconnect_cleanly(&mut rig);
+}
+
 #[test]
 fn a_backend_that_keeps_every_page_is_stopped() {
     let mut rig = Rig::new(ALL_FEATURES, SIZES);

@@ -90,7 +90,7 @@ impl Chunk {
     }
 }
 
-/// At most 30 bytes, without an allocation: a date (29), a number.
+/// At most 38 bytes, without an allocation: a number, or a date and the end of a head (33).
 #[derive(Clone, Copy, Debug)]
 pub struct Inline {
     length: u8,
@@ -99,7 +99,7 @@ pub struct Inline {
 
 impl Inline {
     /// The most bytes an `Inline` holds.
-    pub const CAPACITY: usize = 30;
+    pub const CAPACITY: usize = 38;
 
     /// `None` where there are more than [`Self::CAPACITY`] bytes.
     pub fn new(bytes: &[u8]) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 use crate::fields::Fields;
 use crate::http::date;
+use crate::http::response::{DATE, Persistence, Status};
 use crate::tar::Member;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -60,8 +61,8 @@ pub struct Representation {
     pub coding: Coding,
     /// The bytes.
     pub body: &'static [u8],
-    /// Field lines, each with the line end before it, and the empty line: `Last-Modified`; `Content-Length`;
-    /// `Content-Type`; `Content-Encoding` and the site's own; `Vary` and what else a 304 has; `ETag`.
+    /// The start of a 200, then field lines, each with the line end before it: `Last-Modified`; `Content-Length`;
+    /// `Content-Type`; `Content-Encoding` and the site's own; `Vary` and what else a 304 has; `ETag`; `Date` up to its value.
     head: &'static [u8],
     marks: Marks,
 }
@@ -69,6 +70,7 @@ pub struct Representation {
 /// Where in the head these begin.
 #[derive(Clone, Copy, Default, Debug)]
 struct Marks {
+    fields: u16,
     length: u16,
     media_type: u16,
     coding: u16,
@@ -99,7 +101,6 @@ pub struct Parts<'a> {
 /// What stands before the value.
 const CONTENT_TYPE: &[u8] = b"\r\nContent-Type: ";
 const ETAG: &[u8] = b"\r\nETag: ";
-const END: &[u8] = b"\r\n\r\n";
 
 /// The fields of a 304, beside ETag and Vary (RFC 9110, section 15.4.5).
 const KEPT: [&[u8]; 4] = [b"Cache-Control", b"Content-Location", b"Expires", b"CDN-Cache-Control"];
@@ -107,9 +108,9 @@ const KEPT: [&[u8]; 4] = [b"Cache-Control", b"Content-Location", b"Expires", b"C
 impl Representation {
     /// Writes the head.
     pub fn new(parts: &Parts<'_>) -> Self {
-        let mut head = Vec::new();
-        let mut marks = Marks::default();
+        let mut head = Vec::from(Status::Ok.start(Persistence::Open));
         let mark = |head: &Vec<u8>| u16::try_from(head.len()).unwrap_or(u16::MAX);
+        let mut marks = Marks { fields: mark(&head), ..Marks::default() };
         if let Some(modified) = parts.modified {
             line(&mut head, b"Last-Modified", date::imf_fixdate(modified).bytes());
         }
@@ -145,43 +146,48 @@ impl Representation {
             head.push(b'"');
         }
         marks.end = mark(&head);
-        head.extend_from_slice(END);
+        head.extend_from_slice(DATE);
         Self { coding: parts.coding, body: parts.body, head: Box::leak(head.into_boxed_slice()), marks }
     }
 
-    /// All header fields, and the empty line.
-    pub fn head(&self) -> &'static [u8] {
+    /// The head of a 200 on a connection that stays open, up to the date.
+    pub fn response(&self) -> &'static [u8] {
         self.head
     }
 
-    /// All header fields but `Last-Modified`, and the empty line.
+    /// All header fields, up to the date.
+    pub fn head(&self) -> &'static [u8] {
+        self.head.get(usize::from(self.marks.fields)..).unwrap_or_default()
+    }
+
+    /// All header fields but `Last-Modified`, up to the date.
     pub fn undated(&self) -> &'static [u8] {
         self.head.get(usize::from(self.marks.length)..).unwrap_or_default()
     }
 
-    /// The header fields of a 304, and the empty line.
+    /// The header fields of a 304, up to the date.
     pub fn not_modified(&self) -> &'static [u8] {
         self.head.get(usize::from(self.marks.kept)..).unwrap_or_default()
     }
 
-    /// The header fields without validators, and without the empty line: for a page that stands in for another.
+    /// The header fields without validators and without the date: for a page that stands in for another.
     pub fn instead(&self) -> &'static [u8] {
         self.part(self.marks.length..self.marks.etag)
     }
 
-    /// The fields of a 206 with one part, and the empty line: all but `Last-Modified` and `Content-Length`.
+    /// The fields of a 206 with one part, up to the date: all but `Last-Modified` and `Content-Length`.
     pub fn partial(&self) -> &'static [u8] {
         self.head.get(usize::from(self.marks.media_type)..).unwrap_or_default()
     }
 
-    /// The fields of a 206 with several parts, and the empty line: those of [`Self::partial`] but for `Content-Type`.
+    /// The fields of a 206 with several parts, up to the date: those of [`Self::partial`] but for `Content-Type`.
     pub fn multipart(&self) -> &'static [u8] {
         self.head.get(usize::from(self.marks.coding)..).unwrap_or_default()
     }
 
     /// The line `Last-Modified`, with the line end before it; nothing for a page of the server's own.
     pub fn last_modified(&self) -> &'static [u8] {
-        self.part(0..self.marks.length)
+        self.part(self.marks.fields..self.marks.length)
     }
 
     /// The line `Content-Type`, with the line end before it.
@@ -233,10 +239,12 @@ mod tests {
         let coded = "\r\nContent-Encoding: br\r\nX-Content-Type-Options: nosniff\
             \r\nReferrer-Policy: strict-origin-when-cross-origin\r\nX-A: 1";
         let kept = "\r\nVary: Cookie, Accept-Encoding\r\nCache-Control: no-cache\r\nexpires: 0";
-        let tag = "\r\nETag: \"tag\"\r\n\r\n";
+        let tag = "\r\nETag: \"tag\"\r\nDate: ";
+        let start = "HTTP/1.1 200 OK\r\nServer: halfpage\r\nAccept-Ranges: bytes";
         let length = "\r\nContent-Length: 4";
         for (part, expected) in [
-            (made.head(), &[modified, length, typed, coded, kept, tag][..]),
+            (made.response(), &[start, modified, length, typed, coded, kept, tag][..]),
+            (made.head(), &[modified, length, typed, coded, kept, tag]),
             (made.not_modified(), &[kept, tag]),
             (made.instead(), &[length, typed, coded, kept]),
             (made.partial(), &[typed, coded, kept, tag]),
@@ -262,10 +270,10 @@ mod tests {
             varies: false,
             fields: &fields,
         });
-        assert_eq!(made.head(), b"\r\nContent-Length: 0\r\nContent-Type: text/css\r\n\r\n");
+        assert_eq!(made.head(), b"\r\nContent-Length: 0\r\nContent-Type: text/css\r\nDate: ");
         assert_eq!(
             (made.etag(), made.last_modified(), made.not_modified()),
-            (&b""[..], &b""[..], &b"\r\n\r\n"[..])
+            (&b""[..], &b""[..], &b"\r\nDate: "[..])
         );
     }
 }

@@ -30,7 +30,7 @@ impl DateField {
     /// A date by this clock.
     pub fn new(clock: WallClock) -> Self {
         let second = clock.unix_micros / 1_000_000;
-        Self { clock, second, text: date::imf_fixdate(second) }
+        Self { clock, second, text: date::end_of_head(second) }
     }
 
     /// Sets the clock, which may have been wrong before.
@@ -43,12 +43,12 @@ impl DateField {
         self.clock.second(now)
     }
 
-    /// The date of `now`: 29 bytes.
+    /// The date of `now`, 29 bytes, and the end of a head.
     pub fn at(&mut self, now: Instant) -> Inline {
         let second = self.clock.second(now);
         if second != self.second {
             self.second = second;
-            self.text = date::imf_fixdate(second);
+            self.text = date::end_of_head(second);
         }
         self.text
     }

@@ -30,7 +30,6 @@ fn head(answer: &str) -> &str {
 const HOME: &str = "HTTP/1.1 200 OK\r\n\
     Server: halfpage\r\n\
     Accept-Ranges: bytes\r\n\
-    Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
     Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
     Content-Length: 7\r\n\
     Content-Type: text/html; charset=utf-8\r\n\
@@ -38,6 +37,7 @@ const HOME: &str = "HTTP/1.1 200 OK\r\n\
     Referrer-Policy: strict-origin-when-cross-origin\r\n\
     Cache-Control: public, max-age=0, must-revalidate\r\n\
     ETag: \"68db1a4970c9e0cc29ab46abb64c517a\"\r\n\
+    Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
     \r\n\
     <p>home";
 
@@ -110,8 +110,8 @@ fn the_type_is_that_of_the_name() {
 fn a_folder_is_redirected_to_its_slash() {
     let answer = |location: &str| {
         format!(
-            "HTTP/1.1 301 Moved Permanently\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Content-Length: 0\r\nLocation: {location}\r\n\r\n"
+            "HTTP/1.1 301 Moved Permanently\r\nServer: halfpage\r\nContent-Length: 0\r\n\
+             Location: {location}\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"
         )
     };
     let long = "q".repeat(239);
@@ -172,8 +172,8 @@ fn the_error_page_is_whole() {
     assert_eq!(
         head(&answer),
         format!(
-            "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Content-Length: {}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nContent-Length: {}\r\n\
+             Content-Type: text/html; charset=utf-8\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
             body.len()
         )
     );
@@ -185,10 +185,10 @@ fn the_error_page_is_whole() {
 fn the_sites_own_404_page_comes_first_without_its_validators() {
     let site = peer::site(&[("404.html", b"<p>lost")]);
     let mut server = site::Server::new(site, site::Config::default(), peer::CLOCK);
-    let answer = "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-        Content-Length: 7\r\nContent-Type: text/html; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+    let answer = "HTTP/1.1 404 Not Found\r\nServer: halfpage\r\nContent-Length: 7\r\n\
+        Content-Type: text/html; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
         Referrer-Policy: strict-origin-when-cross-origin\r\n\
-        Cache-Control: public, max-age=0, must-revalidate\r\n\r\n<p>lost";
+        Cache-Control: public, max-age=0, must-revalidate\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n<p>lost";
     let request = b"GET /no HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n";
     assert_eq!(exchange(&mut server, request), (answer.to_owned(), false));
 }

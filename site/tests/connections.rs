@@ -156,7 +156,7 @@ fn at_most_16_responses_are_queued() {
 fn a_full_stream_makes_the_server_wait() {
     let mut server = server();
     let mut client = Client::new(&mut server);
-    client.wire.capacity = 11;
+    client.wire.capacity = 10;
     client.send(&GET.repeat(3));
     assert_eq!(responses(&client.text()), 1);
     assert_eq!(client.pending.len(), 2 * GET.len());

@@ -57,10 +57,11 @@ fn one_range_is_a_206_with_that_part() {
         let part = &body()[first..=last];
         let expected = format!(
             "HTTP/1.1 206 Partial Content\r\nServer: halfpage\r\nAccept-Ranges: bytes\r\n\
-             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: {}\r\nContent-Range: bytes {first}-{last}/1000\r\n\
+             Content-Length: {}\r\nContent-Range: bytes {first}-{last}/1000\r\n\
              Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n\
              X-Content-Type-Options: nosniff\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n\
-             Cache-Control: public, max-age=0, must-revalidate\r\nETag: \"{TAG}\"\r\n\r\n{part}",
+             Cache-Control: public, max-age=0, must-revalidate\r\nETag: \"{TAG}\"\r\n\
+             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n{part}",
             part.len()
         );
         assert_eq!(get("/long.txt", &format!("Range: {range}")), expected, "{range}");
@@ -85,11 +86,12 @@ fn several_ranges_are_parts_in_the_order_asked_for() {
         let content = format!("{parts}--{TAG}--\r\n");
         let expected = format!(
             "HTTP/1.1 206 Partial Content\r\nServer: halfpage\r\nAccept-Ranges: bytes\r\n\
-             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: {}\r\n\
+             Content-Length: {}\r\n\
              Content-Type: multipart/byteranges; boundary={TAG}\r\n\
              Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              X-Content-Type-Options: nosniff\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n\
-             Cache-Control: public, max-age=0, must-revalidate\r\nETag: \"{TAG}\"\r\n\r\n{content}",
+             Cache-Control: public, max-age=0, must-revalidate\r\nETag: \"{TAG}\"\r\n\
+             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n{content}",
             content.len()
         );
         assert_eq!(get("/long.txt", &format!("Range: {range}")), expected, "{range}");
@@ -119,7 +121,7 @@ fn nothing_of_a_range_is_a_416_with_the_length() {
     for range in ["bytes=1000-", "bytes=1000-1001,2000-", "bytes=-0", "bytes=99999999999999999999-"] {
         let answer = get("/long.txt", &format!("Range: {range}"));
         let start = "HTTP/1.1 416 Range Not Satisfiable\r\nServer: halfpage\r\nAccept-Ranges: bytes\r\n\
-            Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Range: bytes */1000\r\nContent-Length: ";
+            Content-Range: bytes */1000\r\nContent-Length: ";
         assert!(answer.starts_with(start) && answer.ends_with("</html>\n"), "{range}: {answer}");
         assert!(!answer.contains("ETag") && !answer.contains("Last-Modified"), "{answer}");
     }
@@ -219,7 +221,7 @@ fn parts_wait_for_room_or_are_sent_as_a_whole() {
     client.wire.capacity = 40;
     client.send(b"GET /one.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(status(&client.text()), "200");
-    client.wire.capacity = 36;
+    client.wire.capacity = 35;
     client.send(request);
     assert!(client.wire.sent.is_empty() && client.pending.len() == request.len());
     client.acknowledge();

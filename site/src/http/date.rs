@@ -9,6 +9,18 @@ const DAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"W
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
+/// Bytes of a date.
+pub const LENGTH: usize = 29;
+
+/// The date, and the end of a head behind it.
+pub fn end_of_head(seconds: u64) -> Inline {
+    let mut text = [0; LENGTH + 4];
+    for (to, from) in text.iter_mut().zip(imf_fixdate(seconds).bytes().iter().chain(b"\r\n\r\n")) {
+        *to = *from;
+    }
+    inline(&text)
+}
+
 /// `Sun, 06 Nov 1994 08:49:37 GMT` for the seconds since 1970, at most those of the year 9999.
 #[expect(clippy::arithmetic_side_effects, reason = "seconds are at most LAST, and each term is below 2^40")]
 pub fn imf_fixdate(seconds: u64) -> Inline {
@@ -33,8 +45,8 @@ pub fn imf_fixdate(seconds: u64) -> Inline {
     inline(&text)
 }
 
-#[expect(clippy::expect_used, reason = "29 bytes are fewer than the 30 that an Inline holds")]
-fn inline(text: &[u8; 29]) -> Inline {
+#[expect(clippy::expect_used, reason = "with the end of a head it has 33 bytes, and an Inline holds 38")]
+fn inline(text: &[u8]) -> Inline {
     Inline::new(text).expect("a date fits")
 }
 

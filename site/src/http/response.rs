@@ -1,5 +1,6 @@
 //! Responses (RFC 9112, section 4), as lists of chunks: nothing is allocated for one, and no body is copied.
 
+use super::date;
 use super::range::{Parts, Span};
 use crate::page::Page;
 use crate::representation::Representation;
@@ -99,6 +100,11 @@ impl Response<'_> {
         }
     }
 
+    /// Whether the representation has the start of the response too.
+    fn is_usual(&self, persistence: Persistence) -> bool {
+        matches!((self.content, self.status, persistence), (Content::Whole(_), Status::Ok, Persistence::Open))
+    }
+
     /// What can be sent in its place in [`CHUNKS`] chunks.
     pub fn shortened(self) -> Self {
         match self.content {
@@ -110,7 +116,7 @@ impl Response<'_> {
         }
     }
 
-    /// Queues the response; `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
+    /// Queues the response; `date` has the end of a head behind it, and `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
     /// not take all of it.
     pub fn send(
         &self,
@@ -120,16 +126,17 @@ impl Response<'_> {
         stream: &mut dyn Stream,
     ) -> Option<usize> {
         let mut queue = Queue { stream, bytes: 0 };
-        queue.fixed(self.status.start(persistence))?;
-        queue.put(Chunk::Inline(date))?;
+        if !self.is_usual(persistence) {
+            queue.fixed(self.status.start(persistence))?;
+        }
         let body = match self.content {
             Content::Whole(whole) => {
-                queue.fixed(whole.head())?;
+                queue.fixed(if self.is_usual(persistence) { whole.response() } else { whole.head() })?;
                 whole.body
             }
             Content::Future(whole) => {
                 queue.fixed(b"\r\nLast-Modified: ")?;
-                queue.put(Chunk::Inline(date))?;
+                queue.put(Chunk::Inline(Inline::new(date.bytes().get(..date::LENGTH)?)?))?;
                 queue.fixed(whole.undated())?;
                 whole.body
             }
@@ -145,17 +152,18 @@ impl Response<'_> {
                 of.body.get(span.start..span.end)?
             }
             Content::Parts(of, range) => {
-                return queue.parts(of, &Parts::read(range, of.body.len())?).map(|()| queue.bytes);
+                let parts = Parts::read(range, of.body.len())?;
+                return queue.parts(of, &parts, date).map(|()| queue.bytes);
             }
             Content::Instead(other) => {
                 queue.fixed(other.instead())?;
-                queue.fixed(END)?;
+                queue.fixed(DATE)?;
                 other.body
             }
             Content::Unsatisfiable(other, whole) => {
                 queue.text(format_args!("\r\nContent-Range: bytes */{whole}"))?;
                 queue.fixed(other.instead())?;
-                queue.fixed(END)?;
+                queue.fixed(DATE)?;
                 other.body
             }
             Content::NotModified(known) => {
@@ -168,14 +176,15 @@ impl Response<'_> {
                 for part in query.chunks(Inline::CAPACITY).filter(|_| query.len() <= QUERY_LIMIT) {
                     queue.put(Chunk::Inline(Inline::new(part)?))?;
                 }
-                queue.fixed(END)?;
+                queue.fixed(DATE)?;
                 b""
             }
             Content::Empty => {
-                queue.fixed(END)?;
+                queue.fixed(DATE)?;
                 b""
             }
         };
+        queue.put(Chunk::Inline(date))?;
         if with_content {
             queue.fixed(body)?;
         }
@@ -196,6 +205,9 @@ impl Response<'_> {
         }
     }
 }
+
+/// What stands before the date, which ends each head.
+pub const DATE: &[u8] = b"\r\nDate: ";
 
 /// The last line end of a head, and the empty line.
 const END: &[u8] = b"\r\n\r\n";
@@ -230,7 +242,7 @@ impl Queue<'_> {
 
     /// `multipart/byteranges` (RFC 9110, section 14.6; RFC 2046, section 5.1). The entity tag is the delimiter: no part can
     /// hold the hash of the whole.
-    fn parts(&mut self, of: &'static Representation, parts: &Parts) -> Option<()> {
+    fn parts(&mut self, of: &'static Representation, parts: &Parts, date: Inline) -> Option<()> {
         let tag = of.etag().strip_prefix(b"\"").and_then(|tag| tag.strip_suffix(b"\""))?;
         let whole = of.body.len();
         let range =
@@ -251,6 +263,7 @@ impl Queue<'_> {
         self.fixed(tag)?;
         self.fixed(of.last_modified())?;
         self.fixed(of.multipart())?;
+        self.put(Chunk::Inline(date))?;
         for (number, span) in parts.spans().iter().enumerate() {
             self.fixed(if number == 0 { b"--" } else { DASHES })?;
             self.fixed(tag)?;
@@ -322,39 +335,39 @@ macro_rules! statuses {
                 match self { $(Self::$status => concat!($code, ".html").as_bytes(),)* }
             }
 
-            /// The status line and the fields that are the same for all such responses, up to the date.
+            /// The status line and the fields that are the same for all such responses, without the last line end.
             pub const fn start(self, persistence: Persistence) -> &'static [u8] {
                 match (self, persistence) { $(
                     (Self::$status, Persistence::Open) => statuses!(@ $code $reason "" $($field)?),
                     (Self::$status, Persistence::KeepAlive) => {
-                        statuses!(@ $code $reason "Connection: keep-alive\r\n" $($field)?)
+                        statuses!(@ $code $reason "\r\nConnection: keep-alive" $($field)?)
                     }
                     (Self::$status, Persistence::Close) => {
-                        statuses!(@ $code $reason "Connection: close\r\n" $($field)?)
+                        statuses!(@ $code $reason "\r\nConnection: close" $($field)?)
                     }
                 )* }
             }
         }
     };
     (@ $code:literal $reason:literal $connection:literal $($field:literal)?) => {
-        concat!("HTTP/1.1 ", $code, " ", $reason, "\r\nServer: halfpage\r\n", $connection, $($field,)? "Date: ").as_bytes()
+        concat!("HTTP/1.1 ", $code, " ", $reason, "\r\nServer: halfpage", $connection $(, "\r\n", $field)?).as_bytes()
     };
 }
 
 statuses! {
-    Ok "200" "OK" "Accept-Ranges: bytes\r\n";
-    NoContent "204" "No Content" "Allow: GET, HEAD, OPTIONS\r\n";
-    PartialContent "206" "Partial Content" "Accept-Ranges: bytes\r\n";
+    Ok "200" "OK" "Accept-Ranges: bytes";
+    NoContent "204" "No Content" "Allow: GET, HEAD, OPTIONS";
+    PartialContent "206" "Partial Content" "Accept-Ranges: bytes";
     MovedPermanently "301" "Moved Permanently";
     NotModified "304" "Not Modified";
     BadRequest "400" "Bad Request";
     NotFound "404" "Not Found";
-    MethodNotAllowed "405" "Method Not Allowed" "Allow: GET, HEAD, OPTIONS\r\n";
-    NotAcceptable "406" "Not Acceptable" "Vary: Accept-Encoding\r\n";
+    MethodNotAllowed "405" "Method Not Allowed" "Allow: GET, HEAD, OPTIONS";
+    NotAcceptable "406" "Not Acceptable" "Vary: Accept-Encoding";
     RequestTimeout "408" "Request Timeout";
     PreconditionFailed "412" "Precondition Failed";
     UriTooLong "414" "URI Too Long";
-    RangeNotSatisfiable "416" "Range Not Satisfiable" "Accept-Ranges: bytes\r\n";
+    RangeNotSatisfiable "416" "Range Not Satisfiable" "Accept-Ranges: bytes";
     ExpectationFailed "417" "Expectation Failed";
     MisdirectedRequest "421" "Misdirected Request";
     RequestHeaderFieldsTooLarge "431" "Request Header Fields Too Large";

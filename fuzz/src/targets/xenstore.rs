@@ -210,7 +210,7 @@ pub fn session(input: &[u8]) {
     for call in calls {
         match call % 10 {
             0 => drop(session.read("a").map(|value| assert!(value.len() <= PAYLOAD_MAX))),
-            1 => drop(session.read_text("a/b")),
+            1 => drop(session.read("a/b")),
             2 => drop(session.list("a")),
             3 => drop(session.write("a", b"1")),
             4 => drop(session.write_unheeded("a", &[7; 100])),

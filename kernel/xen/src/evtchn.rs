@@ -5,11 +5,8 @@
 //! and a bit has to be cleared *before* the ring it speaks for is read.
 
 use crate::ids::Port;
-use crate::shared_info::{EventBits, SharedInfo, VcpuInfo};
+use crate::shared_info::{EventBits, SharedInfo};
 use core::sync::atomic::{AtomicU64, Ordering};
-
-/// Ports of the 2-level ABI on a 64-bit guest (`EVTCHN_2L_NR_CHANNELS`): 0 to 4,095.
-pub const CHANNELS: u32 = 4096;
 
 /// The domain's event channels, as bits. A port that the ABI does not have has no bit: it is never pending.
 #[derive(Clone, Copy, Debug)]
@@ -32,34 +29,6 @@ impl<'s> EventChannels<'s> {
         }
     }
 
-    /// Masks one port.
-    pub fn mask(self, port: Port) {
-        if let Some((word, bit)) = bit_of(self.mask, port) {
-            // Relaxed: as in `mask_all`.
-            word.fetch_or(bit, Ordering::Relaxed);
-        }
-    }
-
-    /// Unmasks one port. An event that came while it was masked raises no upcall: look at its pending bit afterwards.
-    pub fn unmask(self, port: Port) {
-        if let Some((word, bit)) = bit_of(self.mask, port) {
-            // SeqCst: the pending bit is to be looked at after this.
-            word.fetch_and(!bit, Ordering::SeqCst);
-        }
-    }
-
-    /// Whether a port is masked.
-    pub fn is_masked(self, port: Port) -> bool {
-        // Relaxed: only this vCPU writes it.
-        bit_of(self.mask, port).is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
-    }
-
-    /// Whether an event has come to a port. Clears nothing.
-    pub fn is_pending(self, port: Port) -> bool {
-        // Acquire: what the peer wrote before it sent the event is seen after.
-        bit_of(self.pending, port).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
-    }
-
     /// Clears a port's pending bit; true where an event had come.
     pub fn clear_pending(self, port: Port) -> bool {
         // Acquire, and one instruction: either Xen set the bit before this, and then the ring is read as it was when
@@ -67,26 +36,6 @@ impl<'s> EventChannels<'s> {
         bit_of(self.pending, port)
             .is_some_and(|(word, bit)| word.fetch_and(!bit, Ordering::Acquire) & bit != 0)
     }
-
-    /// Sets a port's pending bit, as Xen does: the next poll of it returns at once.
-    pub fn set_pending(self, port: Port) {
-        if let Some((word, bit)) = bit_of(self.pending, port) {
-            // Release: pairs with the Acquire of `clear_pending`.
-            word.fetch_or(bit, Ordering::Release);
-        }
-    }
-
-    /// The ports that are pending, lowest first.
-    pub fn pending(self) -> impl Iterator<Item = Port> + 's {
-        (0..CHANNELS).map(Port).filter(move |port| self.is_pending(*port))
-    }
-}
-
-/// Takes the selector: bit n says that word n of the pending bits has had a new event on an unmasked port.
-/// The words are looked at after it, so that no event falls between.
-pub fn take_selector(vcpu: &VcpuInfo) -> u64 {
-    // Acquire: the pending bits that Xen set before the selector are seen by reads after this.
-    vcpu.evtchn_pending_sel.swap(0, Ordering::Acquire)
 }
 
 /// The word and the bit of a port.

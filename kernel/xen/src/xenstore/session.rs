@@ -88,12 +88,6 @@ impl<'r, W: Wait> Session<'r, W> {
         values
     }
 
-    /// A node's value as text.
-    pub fn read_text(&mut self, path: &str) -> Result<String, Error> {
-        let value = self.read(path)?;
-        String::from_utf8(value).map_err(|_| self.malformed())
-    }
-
     /// Sets a node's value, making it where it is not there.
     pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), Error> {
         check(path)?;
@@ -123,7 +117,16 @@ impl<'r, W: Wait> Session<'r, W> {
 
     /// The names under a node.
     pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
-        self.list_in(0, path)
+        check(path)?;
+        let reply = self.call(MessageType::Directory, 0, &[path.as_bytes(), b"\0"])?;
+        if reply.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = wire::terminated(&reply).and_then(|names| {
+            let names = core::str::from_utf8(names).ok()?.split('\0');
+            Some(names.map(String::from).collect())
+        });
+        names.ok_or_else(|| self.malformed())
     }
 
     /// Watches a node and all below it. The watch fires at once, and then at each change.
@@ -210,19 +213,6 @@ impl<'r, W: Wait> Session<'r, W> {
         self.call(MessageType::Read, transaction, &[path.as_bytes(), b"\0"])
     }
 
-    fn list_in(&mut self, transaction: u32, path: &str) -> Result<Vec<String>, Error> {
-        check(path)?;
-        let reply = self.call(MessageType::Directory, transaction, &[path.as_bytes(), b"\0"])?;
-        if reply.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names = wire::terminated(&reply).and_then(|names| {
-            let names = core::str::from_utf8(names).ok()?.split('\0');
-            Some(names.map(String::from).collect())
-        });
-        names.ok_or_else(|| self.malformed())
-    }
-
     fn register(&mut self, watch: WatchId, path: &str) -> Result<(), Error> {
         let token = watch.token();
         match self.command(MessageType::Watch, 0, &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"]) {
@@ -303,11 +293,6 @@ impl<W: Wait> Transaction<'_, '_, W> {
     /// A node's value.
     pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
         self.session.read_in(self.id, path)
-    }
-
-    /// The names under a node.
-    pub fn list(&mut self, path: &str) -> Result<Vec<String>, Error> {
-        self.session.list_in(self.id, path)
     }
 
     /// Sets a node's value, making it where it is not there.

@@ -11,7 +11,6 @@ fn values_are_written_read_listed_and_removed() {
     client.write("data/counters/a", b"1").unwrap();
     client.write("data/counters/b", b"\0raw\0").unwrap();
     assert_eq!(client.read("data/state").unwrap(), b"booting");
-    assert_eq!(client.read_text("data/state").unwrap(), "booting");
     assert_eq!(client.read("data/counters/b").unwrap(), b"\0raw\0");
     assert_eq!(client.list("data").unwrap(), ["counters", "state"]);
     assert_eq!(client.list("data/counters").unwrap(), ["a", "b"]);
@@ -126,14 +125,13 @@ fn a_transaction_happens_at_once() {
             transaction.write("a", b"1")?;
             transaction.write("b", b"2")?;
             transaction.remove("b")?;
-            assert_eq!(transaction.list("")?, [""; 0]);
             transaction.read("a")
         })
         .unwrap();
     assert_eq!(seen, b"1");
     assert_eq!(store.borrow().tree.len(), 1);
     let transactions: Vec<u32> = store.borrow().seen.iter().map(|request| request.1).collect();
-    assert_eq!(transactions, [0, 41, 41, 41, 41, 41, 41]);
+    assert_eq!(transactions, [0, 41, 41, 41, 41, 41]);
     assert_eq!(store.borrow().seen.last().unwrap().2, b"T\0");
 }
 

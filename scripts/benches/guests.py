@@ -25,12 +25,16 @@ ERRORS = re.compile(r"^\s*(Socket errors|Non-2xx).*", re.MULTILINE)
 class Guests:
     """The guests of a run. The machine's dom0 gives each its address."""
 
-    def __init__(self, machine, images):
+    def __init__(self, machine, images, strings=None):
         self.machine = machine
         self._images = images
+        self._strings = strings
         machine.send(images.clock, "domain-time")
-        machine.check("chmod +x /guest/domain-time")
+        machine.send(images.hold, "hold")
+        # Its first run is the mark before which there is no guest.
+        machine.check("chmod +x /guest/domain-time /guest/hold && /guest/domain-time 0")
         hosts = " ".join(f"--dhcp-host={mac(name)},{address}" for name, address in ADDRESSES.items())
+        machine.isolate()
         machine.check(SERVER.format(hosts=hosts))
         machine.send(images.vmlinux, "linux.kernel")
         machine.send(images.ramdisk, "linux.ramdisk")
@@ -56,14 +60,15 @@ class Guests:
             lines.append('tsc_mode="native"')
         config = f"/guest/{name}.cfg"
         self.machine.check(f"cat >{config} <<'END'\n" + "\n".join(lines) + "\nEND")
-        return Guest(self.machine, name, config)
+        return Guest(self.machine, name, config, self._strings)
 
 
 class Guest(Domain):
     """One guest."""
 
-    def __init__(self, machine, name, config):
+    def __init__(self, machine, name, config, strings):
         super().__init__(machine, name, config)
+        self._strings = strings
         self.address = ADDRESSES[name]
         self.number = None
 
@@ -81,12 +86,15 @@ class Guest(Domain):
 
     def trace(self, path, connections, seconds):
         """What Xen sees it do for a request: its hypercalls by name, its wakes."""
-        done = self.machine.run(trace.script(self, path, connections, seconds), 1800)
-        if done.status != 0:
-            return {}
-        out = done.output
+        out = self.machine.check(trace.script(self, path, connections, seconds), 1800)
         counts = trace.read((self.machine.share / "trace").read_bytes(), self.number)
+        if counts["lost"] or not counts["wake"]:
+            raise MachineError(f"the trace of {self.name} lost {counts['lost']} records, saw {counts['wake']} wakes")
         return {name: count / int(COUNT.search(out)[1]) for name, count in counts.most_common()}
+
+    def settle(self):
+        """Gives it time to end what it began at its boot."""
+        self.machine.check("sleep 10", 600)
 
     def idle(self, seconds):
         """The share of so many seconds for which it runs though nobody asks anything of it."""
@@ -100,22 +108,20 @@ class Guest(Domain):
         return sum(int(line.split()[1]) for line in found.splitlines())
 
     def hold(self, connections):
-        """How many connections are open at once while each is asked for the small file; and what went wrong."""
+        """How many connections are open at once, asked for the small file one after another, and again; and what went
+        wrong."""
         script = f"""
 ulimit -n {connections + 1000}
 sysctl -qw net.ipv4.ip_local_port_range='1024 65535'
-wrk -t1 -c{connections} -d4s --timeout 30s http://{self.address}:80/100.bin >/tmp/hold &
-sleep 3
-grep -c ':0050 01 ' /proc/net/tcp
-wait
-cat /tmp/hold
+/guest/hold {self.address}:80 {connections} 100.bin 2>&1
 """
-        out = self.machine.check(script, 1800)
-        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
-        return {"open": int(out.split()[0]), "requests": int(COUNT.search(out)[1]), "errors": errors}
+        done = self.machine.run(script, 1800)
+        held, answers = map(int, done.output.splitlines()[0].split())
+        return {"open": held, "requests": answers, "errors": "" if done.status == 0 else done.output.strip()}
 
     def wrk(self, path, connections, seconds):
-        """One measurement: requests, and the nanoseconds that this guest and dom0 ran for them."""
+        """One measurement: requests, the nanoseconds that this guest and dom0 ran for them, and those that were further
+        steps of string instructions."""
         events = self.events()
         script = (
             f"/guest/domain-time {self.number} 0 && wrk -t1 -c{connections} -d{seconds}s --timeout 10s"
@@ -130,4 +136,6 @@ cat /tmp/hold
         errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
         guest, dom0 = (later - earlier for earlier, later in zip(before, after))
         events = self.events() - events
-        return {"requests": int(count[1]), "guest": guest, "dom0": dom0, "events": events, "errors": errors}
+        steps = self._strings.between_marks() if self._strings else {}
+        result = {"requests": int(count[1]), "guest": guest, "dom0": dom0, "events": events}
+        return {**result, "steps": steps, "errors": errors}

@@ -13,8 +13,8 @@ MASK = 0x002AF000
 # __HYPERVISOR_* (xen.h), as far as a guest that serves makes them.
 NAMES = {
     1: "mmu_update", 3: "stack_switch", 5: "fpu_taskswitch", 12: "memory_op", 13: "multicall",
-    14: "update_va_mapping", 15: "set_timer_op", 18: "console_io", 20: "grant_table_op", 23: "iret", 24: "vcpu_op",
-    26: "mmuext_op", 29: "sched_op", 32: "event_channel_op",
+    14: "update_va_mapping", 15: "set_timer_op", 17: "xen_version", 18: "console_io", 20: "grant_table_op",
+    23: "iret", 24: "vcpu_op", 25: "set_segment_base", 26: "mmuext_op", 29: "sched_op", 32: "event_channel_op",
 }  # fmt: skip
 
 SCRIPT = """

@@ -13,6 +13,15 @@ class Accelerator:
         self.name = name
         self.arguments = arguments
 
+    def with_cpu(self, features):
+        """The same with features of the processor added or, as -erms, taken."""
+        added = [f"{word},{features}" if features and word.startswith("max,") else word for word in self.arguments]
+        return Accelerator(self.name, added)
+
+    def with_arguments(self, arguments):
+        """The same with further words for QEMU."""
+        return Accelerator(self.name, [*self.arguments, *arguments])
+
 
 SOFTWARE = Accelerator("software emulation (TCG)", ("-accel", "tcg,thread=multi", "-cpu", "max,-smap", "-smp", "2"))
 HARDWARE = Accelerator("KVM", ("-accel", "kvm", "-cpu", "host,-smap", "-smp", "2"))

@@ -197,6 +197,10 @@ class Machine:
             raise MachineError(f"in dom0: {line}\nstatus {command.status}: {command.output.strip()}")
         return command.output
 
+    def isolate(self):
+        """Takes the way out off the bridge: QEMU's own network answers DHCP too, and may be the first."""
+        self.check("ip link set eth0 nomaster down")
+
     def send(self, path, name):
         """Puts a file of the host into dom0's memory as /guest/name."""
         self._copy(path, f"/guest/{name}")

@@ -103,6 +103,11 @@ impl Chosen {
             Source::Image | Source::Instead(_) => "the image",
         };
         log::info!("site: {} pages, {} KiB, from {from}", self.site.pages(), self.tar.len() / 1024);
+        let (complaints, all) = self.site.complaints();
+        complaints.iter().for_each(|complaint| log::warn!("site: {complaint}; the line is left out"));
+        if all > complaints.len() {
+            log::warn!("site: {all} lines are left out in all");
+        }
         self
     }
 }

@@ -29,7 +29,7 @@ fn main() {
     let tar = out.join("site.tar");
     match write(&folder, &tar) {
         Ok(()) => println!("cargo::metadata=tar={}", tar.display()),
-        Err(error) => println!("cargo::error={error}"),
+        Err(error) => error.to_string().lines().for_each(|line| println!("cargo::error={line}")),
     }
 }
 

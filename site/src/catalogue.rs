@@ -3,6 +3,8 @@
 use crate::http::target::Path;
 use crate::page::{INDEX, Page};
 use crate::representation::Coding;
+use crate::resolve::Rules;
+use crate::rules::{Complaint, Headers, Redirects, headers, redirects};
 use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,6 +19,7 @@ pub struct Site {
     /// no request can make it longer, and the hash needs no secret.
     slots: Box<[Slot]>,
     pages: usize,
+    pub(crate) rules: Rules,
 }
 
 #[derive(Clone, Copy)]
@@ -83,14 +86,37 @@ impl Site {
         let mut slots = Vec::new();
         reserve(&mut slots, size)?;
         slots.resize(size, Slot::EMPTY);
-        let mut site = Self { tar, slots: slots.into_boxed_slice(), pages: 0 };
+        let mut site = Self { tar, slots: slots.into_boxed_slice(), pages: 0, rules: Rules::default() };
         for file in files {
             site.insert(file);
         }
+        site.read_rules();
         match site.page(&Path::of_name(INDEX)) {
             Some(_) => Ok(site),
             None => Err(SiteError::NoIndex),
         }
+    }
+
+    fn read_rules(&mut self) {
+        let mut rules = Rules::default();
+        let text = |name: &'static str| {
+            let name = Name { prefix: &[], name: name.as_bytes() };
+            self.member(name, b"").map_or(&[][..], |member| member.body)
+        };
+        let (redirects, headers) = (text(redirects::FILE), text(headers::FILE));
+        let mut report = |complaint| rules.complain(complaint);
+        let redirects = Redirects::parse(redirects, &mut report);
+        let headers = Headers::parse(headers, &mut report);
+        if !redirects.is_empty() {
+            rules.redirects = Some(Box::leak(Box::new(redirects)));
+        }
+        rules.headers = headers;
+        self.rules = rules;
+    }
+
+    /// The first lines of `_redirects` and `_headers` that are left out, and how many there are.
+    pub fn complaints(&self) -> (&[Complaint], usize) {
+        self.rules.complaints()
     }
 
     /// How many pages there are.
@@ -135,7 +161,7 @@ impl Site {
             let other = self.member(member.name, ending)?;
             coding.holds(&other, &member).then_some((*coding, other))
         });
-        let page = Page::of_member(&member, encoded);
+        let page = Page::of_member(&member, encoded, &self.rules.headers);
         self.slots.get_mut(index)?.page = Some(page);
         Some(page)
     }
@@ -198,7 +224,9 @@ struct File {
 
 /// Whether a member has a URL of its own.
 fn is_page(member: &Member<'_>) -> bool {
-    member.encoding.is_none_or(|encoding| encoding == b"identity")
+    let is = |name: &str| member.name.bytes().eq(name.bytes());
+    let is_rules = is(redirects::FILE) || is(headers::FILE);
+    member.encoding.is_none_or(|encoding| encoding == b"identity") && !is_rules
 }
 
 /// The files that are served.

@@ -37,6 +37,7 @@ mod tests {
             ("405", "Method Not Allowed"),
             ("406", "Not Acceptable"),
             ("408", "Request Timeout"),
+            ("410", "Gone"),
             ("412", "Precondition Failed"),
             ("414", "URI Too Long"),
             ("416", "Range Not Satisfiable"),

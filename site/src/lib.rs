@@ -23,6 +23,8 @@
 //! - Any bytes may come, in any pieces: the answer is the same, no byte of a head is searched twice for its end, and a
 //!   connection costs at most 64 bytes here and [`http::head::LIMIT`] in TCP's buffer.
 //! - A path reaches a file of the tar whose name it is, byte for byte once decoded, or nothing.
+//! - A rule of the site's `_redirects` or `_headers` costs a page that has a file nothing; a path without one is held
+//!   against at most [`rules::PATTERN_LIMIT`] patterns, each in one pass.
 //! - Every refusal and every time-out has a counter: [`Counters`].
 //!
 //! The crate holds no site: its build script packs one, and the kernel embeds it (see `build.rs`).
@@ -44,6 +46,8 @@ mod media_type;
 mod page;
 mod pax;
 mod representation;
+mod resolve;
+pub mod rules;
 mod server;
 mod tar;
 mod wall_clock;

@@ -3,6 +3,7 @@
 use crate::fields::Fields;
 use crate::http::target;
 use crate::representation::{Coding, Parts, Representation};
+use crate::rules::Headers;
 use crate::tar::{Member, Name};
 use crate::{cache_control, etag, media_type};
 use alloc::boxed::Box;
@@ -27,10 +28,12 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page of a member; `encoded` are the members that hold the same, encoded.
+    /// The page of a member; `encoded` are the members that hold the same, encoded; `headers` are the site's
+    /// rules.
     pub fn of_member(
         member: &Member<'static>,
         encoded: impl Iterator<Item = (Coding, Member<'static>)>,
+        headers: &Headers,
     ) -> &'static Self {
         let location = if is_index(member.name) { folder(member.name) } else { &[] };
         let (media_type, charset) = match member.media_type.filter(|text| is_field_value(text)) {
@@ -41,7 +44,10 @@ impl Page {
             }
         };
         let media_type = [media_type, charset.as_bytes()].concat();
-        let fields = Fields::new(cache_control::of(member.name.bytes(), &media_type));
+        let mut fields = Fields::new(cache_control::of(member.name.bytes(), &media_type));
+        if !headers.is_empty() {
+            headers.changes(&paths(member.name)).for_each(|change| fields.change(change));
+        }
         let encoded: Vec<_> = encoded.collect();
         let representation = |coding, member: &Member<'static>, modified| {
             let tag = match member.etag.filter(|tag| is_opaque_tag(tag)) {
@@ -93,6 +99,15 @@ impl Page {
 
 fn is_index(name: Name<'_>) -> bool {
     name.name.strip_suffix(INDEX).is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
+}
+
+/// The URL paths of a page, percent-encoded, without their leading `/`.
+fn paths(name: Name<'_>) -> Vec<Vec<u8>> {
+    let mut path = Vec::new();
+    name.bytes().for_each(|byte| target::encode(byte, &mut path));
+    let short = if is_index(name) { path.strip_suffix(INDEX) } else { path.strip_suffix(b".html") };
+    let short = short.map(Vec::from);
+    core::iter::once(path).chain(short).collect()
 }
 
 /// `/`, or `/FOLDER/` with every byte percent-encoded that a path cannot hold.

@@ -222,9 +222,9 @@ mod tests {
     #[test]
     fn the_head_has_its_parts() {
         let mut fields = Fields::new(b"no-cache");
-        fields.set(b"vary", b"Cookie");
-        fields.set(b"X-A", b"1");
-        fields.set(b"expires", b"0");
+        fields.add(b"vary", b"Cookie");
+        fields.add(b"X-A", b"1");
+        fields.add(b"expires", b"0");
         let made = Representation::new(&Parts {
             coding: Coding::Brotli,
             body: b"body",

@@ -8,10 +8,13 @@ use crate::error_page::ErrorPages;
 use crate::http::chunked::{Chunked, Progress};
 use crate::http::get::{self, Refusal};
 use crate::http::request::{Body, Method, Rejection, Request};
-use crate::http::response::{CHUNKS, Content, Persistence, Response, Status};
+use crate::http::response::{CHUNKS, Content, Persistence, QUERY_LIMIT, Response, Status};
 use crate::http::target::{Form, Path};
 use crate::http::{field, head, negotiation};
+use crate::page::Page;
 use crate::representation::Representation;
+use crate::resolve::Resolved;
+use crate::rules::Redirect;
 use crate::wall_clock::{DateField, WallClock};
 use alloc::boxed::Box;
 use core::net::SocketAddr;
@@ -254,7 +257,14 @@ impl Server {
                 return self.error(Status::MethodNotAllowed, Some(request));
             }
         }
-        match self.site.find(&request.target.path) {
+        let (path, query) = (&request.target.path, request.target.query);
+        let found = match self.site.resolve(path, query) {
+            Resolved::Found(found) => found,
+            Resolved::Moved(rule) => return self.moved(rule, request),
+            Resolved::Missing(page) => return self.instead(Status::NotFound, page, request),
+            Resolved::Gone(page) => return self.instead(Status::Gone, page, request),
+        };
+        match found {
             Found::Nothing => self.error(Status::NotFound, Some(request)),
             _ if request.method == Method::Options => {
                 Response { status: Status::NoContent, content: Content::Empty }
@@ -273,6 +283,40 @@ impl Server {
                 let content = Content::Redirect(index, request.target.query);
                 Response { status: Status::MovedPermanently, content }
             }
+        }
+    }
+
+    /// To where a rule of the site leads. What it takes from the request has a bound; the query goes first.
+    fn moved<'a>(&mut self, rule: &'static Redirect, request: &Request<'a>) -> Response<'a> {
+        let (path, query) = (request.target.path.encoded(), request.target.query);
+        let status = match rule.status {
+            302 => Status::Found,
+            303 => Status::SeeOther,
+            307 => Status::TemporaryRedirect,
+            308 => Status::PermanentRedirect,
+            _ => Status::MovedPermanently,
+        };
+        let fits = |query: &&[u8]| rule.filled(path, query) <= QUERY_LIMIT;
+        let shorter = if rule.needs_query() { query } else { b"" };
+        match [query, shorter].into_iter().find(fits) {
+            Some(query) => Response { status, content: Content::Moved(rule, path, query) },
+            None => self.error(Status::UriTooLong, Some(request)),
+        }
+    }
+
+    /// A page that a rule of the site shows for what is not there.
+    fn instead(
+        &mut self,
+        status: Status,
+        page: Option<&'static Page>,
+        request: &Request<'_>,
+    ) -> Response<'static> {
+        match page {
+            Some(page) => {
+                let chosen = negotiation::select(page, &request.section).unwrap_or(&page.identity);
+                Response { status, content: Content::Instead(chosen) }
+            }
+            None => self.error(status, Some(request)),
         }
     }
 

@@ -59,5 +59,7 @@ fn open(path: Option<&SitePath>) -> Result<Site, String> {
             fs::read(tar).map_err(|error| format!("{}: {error}", tar.display()))?.leak()
         }
     };
-    Site::open(tar).map_err(|error| format!("site: {error}"))
+    let site = Site::open(tar).map_err(|error| format!("site: {error}"))?;
+    site.complaints().0.iter().for_each(|complaint| eprintln!("site: {complaint}; the line is left out"));
+    Ok(site)
 }

@@ -1,6 +1,7 @@
-//! What can be wrong with a folder that is to be a site. Every message is one line.
+//! What can be wrong with a folder that is to be a site. Every message is one line, and one a line of a rules file.
 
 use crate::Coding;
+use crate::rules::Complaint;
 use std::{fmt, io, path::PathBuf};
 
 /// Why a folder was not packed.
@@ -28,11 +29,16 @@ pub enum PackError {
     NoFile(PathBuf),
     /// A file of more than [`crate::Archive::LARGEST`] bytes.
     TooLarge(String, u64),
+    /// Lines of `_redirects` or `_headers` that are no rules.
+    Rules(PathBuf, Vec<Complaint>),
     /// `SOURCE_DATE_EPOCH` is not a number of seconds.
     Epoch(String),
     /// Writing the archive into memory failed.
     Archive(io::Error),
 }
+
+/// The most lines of rules that a message shows.
+const SHOWN: usize = 20;
 
 impl fmt::Display for PackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +60,16 @@ impl fmt::Display for PackError {
                 )
             }
             Self::NoFile(path) => write!(f, "{}: neither a file nor a folder", path.display()),
+            Self::Rules(folder, complaints) => {
+                for (number, complaint) in complaints.iter().take(SHOWN).enumerate() {
+                    let start = if number == 0 { "" } else { "\n" };
+                    write!(f, "{start}{}/{complaint}", folder.display())?;
+                }
+                match complaints.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, "\nand {more} more"),
+                }
+            }
             Self::Same(name) => write!(f, "/{name}: two files would have this URL"),
             Self::TooLarge(name, size) => {
                 write!(f, "{name}: {size} bytes are more than a member of the tar holds")

@@ -10,11 +10,15 @@
 //! and its record says `identity`.
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod archive;
 mod encoding;
 mod error;
 mod media_type;
 mod names;
+#[path = "../../src/rules/mod.rs"]
+pub mod rules;
 mod walk;
 
 pub use archive::{Archive, Role, Stamp};
@@ -23,6 +27,7 @@ pub use error::{PackError, Warning};
 
 use encoding::Effort;
 use rayon::prelude::*;
+use rules::{Headers, Redirects, headers, redirects};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
@@ -42,6 +47,7 @@ pub fn pack_with_warnings(
 ) -> Result<Vec<u8>, PackError> {
     let files = walk::files(folder)?;
     names::check(&files)?;
+    check_rules(folder, &files)?;
     let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let effort = Effort::of(files.iter().filter(|file| gains(file)).map(|file| file.size).sum());
     let mut archive = Archive::new(stamp);
@@ -59,6 +65,20 @@ pub fn pack_with_warnings(
         }
     }
     archive.finish(folder)
+}
+
+/// Refuses what the server would leave out of the site's rules.
+fn check_rules(folder: &Path, files: &[File]) -> Result<(), PackError> {
+    let mut complaints = Vec::new();
+    for file in files {
+        let mut report = |complaint| complaints.push(complaint);
+        match file.name.as_str() {
+            redirects::FILE => drop(Redirects::parse(&file.read()?.0, &mut report)),
+            headers::FILE => drop(Headers::parse(&file.read()?.0, &mut report)),
+            _ => {}
+        }
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(PackError::Rules(folder.to_path_buf(), complaints)) }
 }
 
 fn gains(file: &File) -> bool {

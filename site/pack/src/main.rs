@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match write(Path::new(folder), Path::new(tar)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("site: {error}");
+            error.to_string().lines().for_each(|line| eprintln!("site: {line}"));
             ExitCode::from(2)
         }
     }

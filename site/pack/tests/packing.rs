@@ -293,6 +293,21 @@ fn what_is_no_site_is_refused_in_one_line() {
         "large.bin: 8589934592 bytes are more than a member of the tar holds"
     );
 
+    assert_eq!(
+        complaint(folder(&[("index.html", ""), ("_redirects", "/a /b\n/c /d 418\n")]).path()),
+        "SITE/_redirects:2: \"418\" is none of the statuses 200, 301, 302, 303, 307, 308, 404, 410"
+    );
+    let rules = folder(&[
+        ("index.html", ""),
+        ("_headers", "/*\nX-A: b\nDate: now\n"),
+        ("_redirects", &"/a\n".repeat(20)),
+    ]);
+    let message = pack(rules.path(), Stamp::Modified).unwrap_err().to_string();
+    let lines: Vec<_> = message.lines().collect();
+    assert!(lines[0].ends_with("/_headers:3: Date is not for a site to set"), "{message}");
+    assert!(lines[19].ends_with("/_redirects:19: there is no target"), "{message}");
+    assert_eq!((lines.len(), lines[20]), (21, "and 1 more"));
+
     let circular = folder(&[("index.html", "")]);
     symlink(".", circular.path().join("loop")).unwrap();
     assert_eq!(complaint(circular.path()), "SITE/loop: a loop of links");

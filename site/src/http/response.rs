@@ -4,6 +4,8 @@ use super::date;
 use super::range::{Parts, Span};
 use crate::page::Page;
 use crate::representation::Representation;
+use crate::rules::Redirect;
+use crate::rules::template::Part;
 use core::fmt::{self, Write};
 use netstack::service::Inline;
 use netstack::{Chunk, Stream};
@@ -16,12 +18,17 @@ pub enum Status {
     NoContent,
     PartialContent,
     MovedPermanently,
+    Found,
+    SeeOther,
     NotModified,
+    TemporaryRedirect,
+    PermanentRedirect,
     BadRequest,
     NotFound,
     MethodNotAllowed,
     NotAcceptable,
     RequestTimeout,
+    Gone,
     PreconditionFailed,
     UriTooLong,
     RangeNotSatisfiable,
@@ -71,6 +78,8 @@ pub enum Content<'a> {
     NotModified(&'static Representation),
     /// To the folder of this index, and the query that goes along.
     Redirect(&'static Page, &'a [u8]),
+    /// To where this rule leads for a path and a query that it matches.
+    Moved(&'static Redirect, &'a [u8], &'a [u8]),
     /// Nothing.
     Empty,
 }
@@ -90,6 +99,17 @@ impl Response<'_> {
         match self.content {
             Content::Redirect(_, query) => {
                 CHUNKS.saturating_add(query.len().min(QUERY_LIMIT) / Inline::CAPACITY)
+            }
+            Content::Moved(rule, path, query) => {
+                let mut chunks = CHUNKS;
+                rule.fill(path, query, |part| {
+                    let more = match part {
+                        Part::Fixed(_) => 1,
+                        Part::Filled(bytes) => bytes.len().div_ceil(Inline::CAPACITY),
+                    };
+                    chunks = chunks.saturating_add(more);
+                });
+                chunks
             }
             Content::Part(..) => CHUNKS.saturating_add(4),
             Content::Parts(of, range) => {
@@ -179,6 +199,14 @@ impl Response<'_> {
                 queue.fixed(DATE)?;
                 b""
             }
+            Content::Moved(rule, path, query) => {
+                queue.fixed(b"\r\nContent-Length: 0\r\nLocation: ")?;
+                let mut sent = Some(());
+                rule.fill(path, query, |part| sent = sent.and_then(|()| queue.part(part)));
+                sent?;
+                queue.fixed(END)?;
+                b""
+            }
             Content::Empty => {
                 queue.fixed(DATE)?;
                 b""
@@ -201,7 +229,7 @@ impl Response<'_> {
             Content::Parts(of, range) => Parts::read(range, of.body.len()).map_or(0, |parts| {
                 parts.spans().iter().fold(0, |sum, span| span.bytes().saturating_add(sum))
             }),
-            Content::NotModified(_) | Content::Redirect(..) | Content::Empty => 0,
+            Content::NotModified(_) | Content::Redirect(..) | Content::Moved(..) | Content::Empty => 0,
         }
     }
 }
@@ -231,6 +259,16 @@ impl Queue<'_> {
 
     fn fixed(&mut self, bytes: &'static [u8]) -> Option<()> {
         if bytes.is_empty() { Some(()) } else { self.put(Chunk::Static(bytes)) }
+    }
+
+    /// A part of where a rule leads.
+    fn part(&mut self, part: Part<'static, '_>) -> Option<()> {
+        match part {
+            Part::Fixed(bytes) => self.fixed(bytes),
+            Part::Filled(bytes) => bytes
+                .chunks(Inline::CAPACITY)
+                .try_for_each(|bytes| self.put(Chunk::Inline(Inline::new(bytes)?))),
+        }
     }
 
     /// Text, carried in as few chunks as it takes.
@@ -359,12 +397,17 @@ statuses! {
     NoContent "204" "No Content" "Allow: GET, HEAD, OPTIONS";
     PartialContent "206" "Partial Content" "Accept-Ranges: bytes";
     MovedPermanently "301" "Moved Permanently";
+    Found "302" "Found";
+    SeeOther "303" "See Other";
     NotModified "304" "Not Modified";
+    TemporaryRedirect "307" "Temporary Redirect";
+    PermanentRedirect "308" "Permanent Redirect";
     BadRequest "400" "Bad Request";
     NotFound "404" "Not Found";
     MethodNotAllowed "405" "Method Not Allowed" "Allow: GET, HEAD, OPTIONS";
     NotAcceptable "406" "Not Acceptable" "Vary: Accept-Encoding";
     RequestTimeout "408" "Request Timeout";
+    Gone "410" "Gone";
     PreconditionFailed "412" "Precondition Failed";
     UriTooLong "414" "URI Too Long";
     RangeNotSatisfiable "416" "Range Not Satisfiable" "Accept-Ranges: bytes";

@@ -162,6 +162,11 @@ impl<'a> Path<'a> {
         Self { suffix, ..*self }
     }
 
+    /// Its bytes as they came.
+    pub fn encoded(&self) -> &'a [u8] {
+        self.encoded
+    }
+
     /// Whether it is empty or ends in `/`.
     pub fn is_folder(&self) -> bool {
         matches!(self.encoded, [] | [.., b'/'])

@@ -174,38 +174,56 @@ impl Server {
         end: bool,
         stream: &mut dyn Stream,
     ) -> Option<usize> {
-        // Nearly always a head is there as a whole, and sound: no need to look for its end first.
-        if connection.searched == 0
-            && let Ok((request, rest)) = Request::parse(bytes)
-        {
-            let length = bytes.len().wrapping_sub(rest.len());
-            if length <= head::LIMIT {
-                return self.answer(connection, &request, stream).then_some(length);
+        // Nearly always a head is there as a whole, and sound: its end is looked for only where it was not there before.
+        let searched = usize::from(connection.searched);
+        let head = match searched {
+            0 => bytes,
+            _ => head::length(bytes, searched).and_then(|length| bytes.get(..length)).unwrap_or_default(),
+        };
+        let rejection = match Request::parse(head) {
+            Ok((request, rest)) => {
+                let length = head.len().wrapping_sub(rest.len());
+                if length <= head::LIMIT {
+                    return self.answer(connection, &request, stream).then(|| {
+                        connection.searched = 0;
+                        length
+                    });
+                }
+                Rejection::HeadLength
             }
-        }
+            Err(rejection) => rejection,
+        };
+        self.unanswered(connection, rejection, bytes, end, stream)
+    }
+
+    /// Waits for the rest of a head that cannot be read, or refuses it: with more bytes behind it or in other pieces it would
+    /// be refused for the same reason.
+    #[cold]
+    fn unanswered(
+        &mut self,
+        connection: &mut State,
+        rejection: Rejection,
+        bytes: &[u8],
+        end: bool,
+        stream: &mut dyn Stream,
+    ) -> Option<usize> {
         let length = head::length(bytes, usize::from(connection.searched));
-        let parsed = match length.and_then(|length| bytes.get(..length)) {
-            _ if !starts_a_request(bytes) => Err(Rejection::RequestLine),
-            Some(head) if head.len() <= head::LIMIT => Request::parse(head).map(|(request, _)| request),
-            _ if bytes.len() >= head::LIMIT => Err(too_long(bytes)),
-            _ if end => Err(Rejection::Incomplete),
+        let rejection = match length {
+            _ if !starts_a_request(bytes) => Rejection::RequestLine,
+            Some(length) if length <= head::LIMIT => rejection,
+            _ if bytes.len() >= head::LIMIT => too_long(bytes),
+            _ if end => Rejection::Incomplete,
             _ => {
                 connection.searched = u16::try_from(bytes.len()).unwrap_or_default();
                 connection.enter(Phase::Head, stream.now());
                 return None;
             }
         };
-        match parsed {
-            Ok(request) if !self.answer(connection, &request, stream) => return None,
-            Ok(_) => {}
-            Err(rejection) => {
-                self.counters.rejection(rejection);
-                // What is refused may be a HEAD all the same, and a response to that has no content (RFC 9110, section 9.3.2).
-                let with_content = !bytes.starts_with(b"HEAD ");
-                self.refuse(connection, rejection.status(), with_content, stream);
-            }
-        }
         connection.searched = 0;
+        self.counters.rejection(rejection);
+        // What is refused may be a HEAD all the same, and a response to that has no content (RFC 9110, section 9.3.2).
+        let with_content = !bytes.starts_with(b"HEAD ");
+        self.refuse(connection, rejection.status(), with_content, stream);
         length.or(Some(bytes.len()))
     }
 

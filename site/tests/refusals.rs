@@ -180,6 +180,7 @@ const ROWS: &[Row<'_>] = &[
 
 fn check(request: &[u8], status: &str, counter: &str) {
     let mut server = server();
+    peer::record(request);
     let mut client = Client::new(&mut server);
     client.send(request);
     let answer = client.text();

@@ -1,5 +1,6 @@
 //! HTTP requests, and whole connections through the server.
 
+mod framing;
 mod responses;
 mod wire;
 
@@ -80,7 +81,7 @@ fn server() -> Server {
         ("a b%/index.html", b"<p>odd"),
         ("big.bin", &long),
         ("empty.css", b""),
-        ("feed.atom", b"<feed/>"),
+        ("empty.css.gz", b"\x1f\x8b\x08 of nothing\0\0\0\0"),
         ("404.html", b"<p>none"),
         (".well-known/security.txt", b"Contact: nobody"),
     ];
@@ -140,7 +141,8 @@ pub fn connection(input: &[u8]) {
 
         assert_eq!(whole.text(), cut.text());
         assert_eq!(whole.outcome(), cut.outcome());
-        responses::check(whole.sent());
+        let answers = responses::check(whole.sent());
+        assert!(answers <= framing::requests(bytes), "what is in a request was taken for one");
         // Whatever came, in the end it is over.
         cut.pass(Duration::from_secs(600));
         assert!(cut.is_over(), "a connection that nobody ends");

@@ -43,6 +43,7 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Takes a field line. No white space before the colon, nor at the line's start (obs-fold); no CR, NUL or other control
 /// in the value.
+#[inline]
 pub fn take<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, Rejection> {
     let (name, text) = rest.split_at_checked(name_end(rest)?).ok_or(Rejection::Field)?;
     let text = text.get(1..).unwrap_or_default();
@@ -63,6 +64,7 @@ pub fn take<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, Rejection> {
 }
 
 /// Where the colon behind a field's name is.
+#[inline]
 fn name_end(line: &[u8]) -> Result<usize, Rejection> {
     let mut end = scan::no_letter(line).ok_or(Rejection::Incomplete)?;
     loop {
@@ -76,6 +78,7 @@ fn name_end(line: &[u8]) -> Result<usize, Rejection> {
 }
 
 /// Whether a field has this name, given in lower case, which has four bytes at least, letters and `-` only.
+#[inline]
 pub fn is_named(name: &[u8], lower: &'static [u8]) -> bool {
     // Of the bytes that a name can have, only the capital of a letter becomes that letter so, and only `-` stays `-`.
     let folds = |(one, other): (&[u8; 4], &[u8; 4])| {

@@ -41,6 +41,7 @@ pub fn no_letter(bytes: &[u8]) -> Option<usize> {
 
 /// The first byte that `marks` marks. It gets eight bytes, the first in the lowest bits, and may also mark bytes behind one
 /// that it marks rightly.
+#[inline]
 fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     let place = |mark: u64| mark.trailing_zeros() as usize / 8;
     let mut at = 0_usize;

@@ -62,6 +62,7 @@ pub struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Reads the field lines at the start of `bytes`; gives what is behind their empty line, too.
+    #[inline]
     pub fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
         let mut section = Self {
             lines: bytes,
@@ -93,6 +94,7 @@ impl<'a> Section<'a> {
         }
     }
 
+    #[inline]
     fn note(&mut self, name: &[u8], value: &'a [u8], at: usize) -> Result<(), Rejection> {
         // The length and the first letter tell nearly all fields apart.
         let Some(first) = name.first() else { return Err(Rejection::Field) };
@@ -162,6 +164,7 @@ impl<'a> Section<'a> {
     }
 
     /// What follows the section; and what needs all fields is checked (RFC 9112, sections 3.2 and 6.3).
+    #[inline]
     pub fn body(&self, is_1_0: bool) -> Result<Body, Rejection> {
         if self.hosts > 1 || (self.hosts == 0 && !is_1_0) {
             return Err(Rejection::Host);

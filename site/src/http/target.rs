@@ -35,6 +35,7 @@ pub enum Form {
 
 impl<'a> Target<'a> {
     /// Parses a target, up to the space behind it; gives what is behind that, too.
+    #[inline]
     pub fn parse(bytes: &'a [u8], method: Method) -> Result<(Self, &'a [u8]), Rejection> {
         match (bytes, method) {
             (_, Method::Connect) => {
@@ -75,6 +76,7 @@ impl<'a> Target<'a> {
     }
 
     /// From the byte on that follows the path's first `/`.
+    #[inline]
     fn with(form: Form, bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
         let (path, rest) = Path::take(bytes)?;
         match rest {
@@ -134,6 +136,7 @@ impl<'a> Path<'a> {
     }
 
     /// The path at the start of `bytes`, up to the first byte that none has; gives the rest, too.
+    #[inline]
     fn take(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
         let (mut end, mut is_plain) = (0_usize, true);
         loop {

@@ -6,8 +6,12 @@ use core::net::SocketAddr;
 use netstack::{Chunk, Duration, Instant, Service, Stream};
 use site::{Config, Server, Site, WallClock};
 use site_pack::{Archive, Stamp};
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::path::Path;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT.
@@ -25,7 +29,37 @@ pub fn tar(files: &[(&str, &[u8])]) -> &'static [u8] {
 /// A site of these files and an index.
 pub fn site(files: &[(&str, &[u8])]) -> Site {
     let files: Vec<_> = [("index.html", &b"<p>home"[..])].iter().chain(files).copied().collect();
+    record_site(&files);
     Site::open(tar(&files)).unwrap()
+}
+
+thread_local! {
+    /// Where this test's site and requests are written down: `HALFPAGE_REQUESTS`, and a folder of the site's own in it.
+    static RECORD: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+}
+
+/// Writes the files of a site down for scripts/differ, which asks another server the same.
+fn record_site(files: &[(&str, &[u8])]) {
+    let Some(folder) = std::env::var_os("HALFPAGE_REQUESTS") else { return };
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
+    let folder = Path::new(&folder).join(format!("{:016x}", hasher.finish()));
+    for (name, body) in files {
+        let path = folder.join("site").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, body).unwrap();
+    }
+    fs::write(folder.join("site.tar"), tar(files)).unwrap();
+    RECORD.set(Some(folder));
+}
+
+/// Writes a request down.
+pub fn record(request: &[u8]) {
+    let Some(folder) = RECORD.with_borrow(Clone::clone) else { return };
+    let mut line: String = request.iter().map(|byte| format!("{byte:02x}")).collect();
+    line.push('\n');
+    let file = fs::OpenOptions::new().create(true).append(true).open(folder.join("requests"));
+    file.unwrap().write_all(line.as_bytes()).unwrap();
 }
 
 /// A server with the usual limits of a site of a few files.
@@ -200,6 +234,7 @@ impl<'a> Client<'a> {
 
 /// The answer to one request on a connection of its own, which the client ends after it.
 pub fn exchange(server: &mut Server, request: &[u8]) -> (String, bool) {
+    record(request);
     let mut client = Client::new(server);
     client.send(request);
     client.acknowledge();

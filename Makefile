@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA
 
-.PHONY: help run test test-full image tap mutants bench bench-xen bench-tap fuzz soak site-check
+.PHONY: help run test test-full image tar tap mutants bench bench-xen bench-tap fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,6 +19,9 @@ run: image ## boot the guest under Xen, print its console and its URL; Ctrl-C en
 
 image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for xl
 	@$(here)/scripts/image
+
+tar: site-check ## build/site.tar, a ramdisk of SITE, and build/site-pack, by which scripts/publish makes such tars
+	@$(here)/scripts/tar
 
 tap: site-check ## build/halfpage-tap: the same server on a Linux tap
 	@$(here)/scripts/tap
@@ -45,12 +48,14 @@ mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the 
 
 bench: $(if $(ON),bench-$(ON),bench-xen bench-tap) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap
 
-bench-xen: image ## beside Linux with nginx on the same Xen, in counted instructions: boots, CPU per request, memory, idling
+bench-xen: image ## beside Linux with nginx on the same Xen, in counted instructions: boots, CPU per request, memory, idling, large sites
 	@$(here)/scripts/boot-time
+	@$(here)/scripts/site-scale --parts lookup boot
 	@$(here)/scripts/xen-bench $(BENCH)
 
 bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp; packets in counted instructions
 	@$(here)/scripts/packet-cost
+	@$(here)/scripts/tap && $(here)/scripts/site-scale --parts tap
 	@$(here)/scripts/bench $(BENCH)
 
 #=

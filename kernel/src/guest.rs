@@ -338,7 +338,8 @@ impl Guest {
         if matches!(self.config, stack::Config::Dhcp { .. }) {
             log::info!("dhcp: asking for an address");
         }
-        let limits = Limits::for_guest(memory::free_pages().saturating_mul(pv::PAGE_SIZE));
+        let free = memory::free_pages().saturating_mul(pv::PAGE_SIZE);
+        let limits = Limits::for_guest(free.saturating_sub(self.server.site().to_come()));
         log::debug!("tcp: at most {} connections", limits.connections);
         Some(Stack::with_limits(self.config.clone(), ethernet::Address(mac.0), &self.seed, limits))
     }

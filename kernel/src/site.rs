@@ -126,7 +126,7 @@ fn ramdisk() -> Result<Option<(Site, &'static [u8])>, Refusal> {
         Err(SiteError::Memory(bytes)) => return Err(lacks(missing(bytes).unwrap_or(bytes))),
         opened => opened.map_err(Refusal::Site)?,
     };
-    match missing(0) {
+    match missing(site.to_come()) {
         Some(bytes) if bytes > 0 => Err(lacks(bytes)),
         _ => Ok(Some((site, tar))),
     }

@@ -10,11 +10,12 @@ from pathlib import Path
 from .archive import Archive
 
 # xen-*: what the tools and the back ends need; e1000, bridge: the segment; virtio, 9p: the way in
-# and out for commands and files; loop: disks of a guest; sch_netem: delay and loss.
+# and out for commands and files; loop: disks of a guest; sch_netem: delay and loss; crc32c, nf_*, nft_*:
+# sending connections on to a guest.
 MODULES = (
     "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-netback",
     "xen-blkback", "bridge", "e1000", "virtio_pci", "virtio_console", "9p", "9pnet_virtio",
-    "loop", "sch_netem",
+    "loop", "sch_netem", "crc32c_generic", "nf_tables", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct",
 )  # fmt: skip
 
 XEN_TOOLS = (
@@ -22,7 +23,7 @@ XEN_TOOLS = (
 )  # fmt: skip
 
 PROGRAMS = (
-    "bin/bash", "bin/ip", "sbin/bridge", "sbin/tc", "sbin/ethtool", "usr/sbin/dnsmasq",
+    "bin/bash", "bin/ip", "sbin/bridge", "sbin/tc", "sbin/ethtool", "usr/sbin/nft", "usr/sbin/dnsmasq",
     "usr/bin/tcpdump", "usr/sbin/tcpdump", "usr/bin/curl", "usr/bin/wrk", "bin/busybox",
 )  # fmt: skip
 

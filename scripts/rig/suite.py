@@ -25,6 +25,7 @@ PACKAGES = (
     "iproute2",
     "ethtool",
     "dnsmasq-base",
+    "nftables",
     "tcpdump",
     "curl",
     "wrk",

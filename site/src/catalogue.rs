@@ -19,8 +19,13 @@ pub struct Site {
     /// no request can make it longer, and the hash needs no secret.
     slots: Box<[Slot]>,
     pages: usize,
+    /// Files of the tar that are served: pages, and their representations.
+    files: usize,
     pub(crate) rules: Rules,
 }
+
+/// Bytes of memory that a file comes to once its page has been asked for, with names and fields of the usual length.
+const FILE_BYTES: usize = 704;
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -82,11 +87,13 @@ impl Site {
             return Err(SiteError::TooLarge);
         }
         let files = files(tar)?;
+        let count = files.len();
         let size = files.len().saturating_add(files.len() / 2).saturating_add(1).next_power_of_two();
         let mut slots = Vec::new();
         reserve(&mut slots, size)?;
         slots.resize(size, Slot::EMPTY);
-        let mut site = Self { tar, slots: slots.into_boxed_slice(), pages: 0, rules: Rules::default() };
+        let (slots, rules) = (slots.into_boxed_slice(), Rules::default());
+        let mut site = Self { tar, slots, pages: 0, files: count, rules };
         for file in files {
             site.insert(file);
         }
@@ -122,6 +129,11 @@ impl Site {
     /// How many pages there are.
     pub fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// Bytes of memory that are to be left for pages, which are made as they are asked for.
+    pub fn to_come(&self) -> usize {
+        self.files.saturating_mul(FILE_BYTES)
     }
 
     /// What a request's path names, as GitHub Pages has it: for a path that ends in `/`, the index of that folder; else

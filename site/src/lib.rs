@@ -53,7 +53,7 @@ mod tar;
 mod wall_clock;
 
 pub use access_log::{AccessLog, Entry, LONGEST as LONGEST_ACCESS_LINE};
-pub use catalogue::{Site, SiteError};
+pub use catalogue::{Found, Site, SiteError};
 pub use counters::Counters;
 pub use server::{Config, Connection, Server};
 pub use tar::{TarError, TarFault};

@@ -91,15 +91,15 @@ impl<P: Platform> Tx<P> {
 
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
     pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
-        let goes_on = self.goes_on(platform, payload.clone());
         let length = length(payload.clone());
-        if length <= BLOCK_SIZE - HEADERS && !goes_on {
+        if length <= BLOCK_SIZE - HEADERS {
+            // In one block; or in two, with the rest of a body between them.
             return length;
         }
         let mut room = Room::new(self.features);
         // A frame of one slot is copied whole.
         let refers = self.features.scatter_gather();
-        let mut rest = goes_on;
+        let mut rest = self.goes_on(platform, payload.clone());
         for slice in payload {
             let whole = match slice {
                 Slice::Static(bytes) if refers && (rest || by_reference(platform, bytes)) => {
@@ -150,13 +150,13 @@ impl<P: Platform> Tx<P> {
         payload: impl Iterator<Item = Slice<'a>> + Clone,
         offload: Offload,
     ) -> Result<Sent, TransmitError> {
-        let (total, way) = self.admit(platform, header, payload.clone(), offload)?;
-        let Way::Slots { goes_on } = way else {
-            return self.send_whole(header, payload, total, offload);
-        };
+        let shape = self.admit(platform, header, payload.clone(), offload)?;
+        if !shape.long && !shape.goes_on {
+            return self.send_whole(header, payload, shape.total, offload);
+        }
         let mut packet = Packet::default();
-        let built = self.build(platform, &mut packet, header, payload, goes_on);
-        let sent = built.and_then(|()| self.commit(&mut packet, total, offload));
+        let built = self.build(platform, &mut packet, header, payload, &shape);
+        let sent = built.and_then(|()| self.commit(&mut packet, shape.total, offload));
         if sent.is_err() {
             self.cancel(platform, packet);
         }
@@ -244,7 +244,7 @@ impl<P: Platform> Tx<P> {
         self.features.gso_v4() && matches!(first, Some(Slice::Static(bytes)) if platform.is_grantable(bytes))
     }
 
-    /// The frame's length and its way out, if the backend takes such a frame, and if the ring has room for as many slots as
+    /// The frame's shape, if the backend takes such a frame, and if the ring has room for as many slots as
     /// it has at the least: a frame that would be refused for room is not put together first.
     fn admit<'a>(
         &self,
@@ -252,7 +252,7 @@ impl<P: Platform> Tx<P> {
         header: &[u8],
         payload: impl Iterator<Item = Slice<'a>> + Clone,
         offload: Offload,
-    ) -> Result<(u16, Way), TransmitError> {
+    ) -> Result<Shape, TransmitError> {
         let total = header.len().saturating_add(length(payload.clone()));
         let longest = match offload.gso {
             None => usize::from(self.mtu).saturating_add(ETHERNET_HEADER),
@@ -267,10 +267,10 @@ impl<P: Platform> Tx<P> {
         if header.len() < ETHERNET_HEADER || total > longest || !checksum {
             return Err(TransmitError::Length);
         }
+        let long = total > COPY_FRAME;
         let goes_on = self.goes_on(platform, payload.clone());
-        let way = if total <= COPY_FRAME && !goes_on { Way::Whole } else { Way::Slots { goes_on } };
         let mut slots = 1_usize.saturating_add(usize::from(offload.gso.is_some()));
-        if way != Way::Whole {
+        if long {
             if !self.features.scatter_gather() {
                 return Err(TransmitError::Length);
             }
@@ -285,7 +285,8 @@ impl<P: Platform> Tx<P> {
         if slots > self.ring.free() as usize {
             return Err(TransmitError::Full);
         }
-        u16::try_from(total).map(|total| (total, way)).map_err(|_too_long| TransmitError::Length)
+        let total = u16::try_from(total).map_err(|_too_long| TransmitError::Length)?;
+        Ok(Shape { total, long, goes_on })
     }
 
     /// Fills blocks and takes references, in the frame's order. On `Err` the packet holds what was taken so far.
@@ -295,13 +296,13 @@ impl<P: Platform> Tx<P> {
         packet: &mut Packet,
         header: &[u8],
         payload: impl Iterator<Item = Slice<'a>>,
-        goes_on: bool,
+        shape: &Shape,
     ) -> Result<(), TransmitError> {
         self.copy(packet, header)?;
-        let mut rest = goes_on;
+        let mut rest = shape.goes_on;
         for slice in payload {
             match slice {
-                Slice::Static(bytes) if rest || by_reference(platform, bytes) => {
+                Slice::Static(bytes) if rest || (shape.long && by_reference(platform, bytes)) => {
                     self.refer(platform, packet, bytes)?;
                 }
                 slice => {
@@ -387,16 +388,14 @@ impl<P: Platform> Tx<P> {
     }
 }
 
-/// How a frame goes out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Copied, in one slot.
-    Whole,
-    /// In as many as it takes.
-    Slots {
-        /// Its first slice is the rest of a body.
-        goes_on: bool,
-    },
+/// What decides how a frame goes out: copied into one block, unless it is long or goes on with a body.
+struct Shape {
+    /// Bytes in all.
+    total: u16,
+    /// It is longer than a block.
+    long: bool,
+    /// Its first slice is the rest of a body.
+    goes_on: bool,
 }
 
 /// A frame that is in the ring.

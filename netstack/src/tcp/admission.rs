@@ -162,8 +162,9 @@ impl<S: Service> Tcp<S> {
         self.shared.counters.tcp_established.count();
         let (peer, local) = ends(&tuple);
         let connection = service.accept(peer, local, &mut core.handle(now, &mut self.shared));
+        let holding = Holding::of(&core);
         let at = self.connections.insert(hash, tuple, Connection { core, service: connection });
-        self.account(at, Holding::default());
+        self.account(at, Holding::default(), holding);
         // The segment that completes the handshake may carry the request already.
         self.step(at, now, service, egress, |connection, service, context| {
             connection.arrives(segment, ecn, service, context)

@@ -43,7 +43,7 @@ pub(super) fn idle<C>(connections: &Table<Connection<C>>, now: Instant) -> Optio
 }
 
 /// What a connection holds of what all share.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Holding {
     /// Bytes of the heap for sending; 0 where nothing is to be sent.
     sending: usize,
@@ -82,9 +82,14 @@ impl Holders {
 
 impl<S: Service> Tcp<S> {
     /// Takes note of what a step has changed.
-    pub(super) fn account(&mut self, at: u32, before: Holding) {
-        let Some(entry) = self.connections.get(at) else { return };
-        let after = Holding::of(&entry.value.core);
+    #[inline]
+    pub(super) fn account(&mut self, at: u32, before: Holding, after: Holding) {
+        if before != after {
+            self.account_change(at, before, after);
+        }
+    }
+
+    fn account_change(&mut self, at: u32, before: Holding, after: Holding) {
         if before.sending != after.sending {
             self.shared.pool.account(before.sending, after.sending);
             match (before.sending, after.sending) {

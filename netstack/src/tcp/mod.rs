@@ -115,7 +115,7 @@ impl<S: Service> Tcp<S> {
         };
         let (local_port, remote_port) = (segment.header.destination, segment.header.source);
         let tuple = Tuple { local, local_port, remote, remote_port };
-        if local == remote && local_port == remote_port {
+        if local_port == remote_port && local == remote {
             self.shared.counters.tcp_land.count();
             return;
         }
@@ -331,14 +331,15 @@ impl<S: Service> Tcp<S> {
             connection.core.waiting = true;
             self.waiting.push(at);
         }
+        let after = Holding::of(&connection.core);
         if fate == Fate::Lives {
             if let Some(deadline) = connection.core.next_deadline(&self.shared.limits) {
                 self.timers.arm(at, deadline);
             }
-            self.account(at, before);
+            self.account(at, before, after);
             self.relieve(at, now, service, egress);
         } else {
-            self.account(at, before);
+            self.account(at, before, after);
             self.finish(at, fate, now, service);
         }
     }

@@ -59,15 +59,14 @@ impl Wheel {
     /// nothing.
     pub(super) fn arm(&mut self, index: u32, deadline: Instant) {
         let tick = (deadline.micros() >> TICK_BITS).saturating_add(1).min(LAST);
-        let wanted = (index as usize).saturating_add(1);
-        if self.nodes.len() < wanted {
-            self.nodes.resize(wanted, Node { tick: 0, next: NONE, previous: NONE, place: None });
+        match self.nodes.get(index as usize) {
+            Some(node) if node.place.is_some() && node.tick <= tick => return,
+            Some(_) => self.disarm(index),
+            None => {
+                let wanted = (index as usize).saturating_add(1);
+                self.nodes.resize(wanted, Node { tick: 0, next: NONE, previous: NONE, place: None });
+            }
         }
-        match self.node(index) {
-            Some(node) if node.place.is_none() || tick < node.tick => (),
-            _ => return,
-        }
-        self.disarm(index);
         self.armed = self.armed.saturating_add(1);
         self.link(index, tick.max(self.now));
     }

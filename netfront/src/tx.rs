@@ -19,9 +19,16 @@ pub const ETHERNET_HEADER: usize = 14;
 
 /// A frame of up to so many bytes is copied whole into one block: a slot of its own costs the backend a map and an
 /// unmap, or a grant copy. But for the end of a body whose other frames went out by reference: see [`Tx::goes_on`].
+///
+/// Measured on Xen 4.17 (`scripts/xen-bench --guests halfpage --sizes 1K 2K 3K 4K --connections 16`), instructions of
+/// guest and dom0 for a request: a body of 1,536 bytes, copied, 63,200; one of 2,048, by reference, 76,600. A slot
+/// costs dom0 6,000, a copied KiB costs the guest 200.
 const COPY_FRAME: usize = BLOCK_SIZE;
 
 /// In a longer frame, a static slice of up to so many bytes is copied, unless it is the first.
+///
+/// A copy across two blocks saves no slot: with 4,096 here, bodies of 2 and 3 KiB take 77,000 and 77,400 instructions
+/// of guest and dom0, not 76,600 and 76,500.
 const COPY_SLICE: usize = 256;
 
 /// The largest MTU used where a frame is one slot: more is not ours to use without `feature-sg`.

@@ -155,12 +155,15 @@ def rate(done, began):
 
 def loaded(stage, load, total, in_a_row):
     """All of it."""
+    before = None
     with stage.check("soak: the guest is warm, and at rest"):
         # Each page of the site is granted, each table has been used by more connections than will come.
         load.crowd(CROWD)
         load.at_once(CONNECTIONS * SIZE, 0)
         load.in_a_row(100)
         before = at_rest(stage)[1]
+    if before is None:
+        return
     began = time.monotonic()
     lossy = f"half of them with {LOSS} % lost both ways"
     with stage.check(f"soak: {total / 1e9:.2f} GB at {CONNECTIONS} connections, {lossy}"):

@@ -12,6 +12,8 @@ class Exchange:
 
     def __init__(self, address, seconds=20):
         self.port = next(PORTS)
+        # Bytes of all heads so far, the empty line included.
+        self.heads = 0
         self._socket = socket.socket()
         self._socket.settimeout(seconds)
         self._socket.bind(("", self.port))
@@ -28,6 +30,7 @@ class Exchange:
         while b"\r\n\r\n" not in data:
             data += self._more()
         head, _, body = data.partition(b"\r\n\r\n")
+        self.heads += len(head) + 4
         status, headers = parse(head)
         while len(body) < int(headers.get("content-length", 0)):
             body += self._more()

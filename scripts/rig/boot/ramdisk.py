@@ -46,7 +46,7 @@ def served(stage, config, site):
     web.hidden(stage, site)
     with stage.check("ramdisk: its large file goes out by reference"):
         length = (site / BIG).stat().st_size
-        moved = fetched(stage, f"/{BIG}", length)
+        moved, _ = fetched(stage, f"/{BIG}", length)
         # Its bodies begin where they like, so that more of a packet's ends are too short for a slot of their own.
         print("figure", told("1 MiB of a plain tar", moved), flush=True)
         require(moved["net_tx_payload_referenced"] > REQUESTS * length // 10 * 9, f"it counted {moved}")

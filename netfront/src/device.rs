@@ -423,17 +423,19 @@ impl<P: Platform> Device<P> {
         if moved || self.stale {
             // Unplugged, plugged in again somewhere else, or perhaps in the same place.
             self.end_epoch();
-            if let Some(old) = self.identity.take().filter(|_| moved) {
-                let ended = ["state", "online"].map(|key| store.unwatch(&format!("{}/{key}", old.backend)));
-                ended.into_iter().collect::<Result<(), _>>().map_err(KeyError::Store)?;
+            if moved {
+                self.forget(store)?;
             }
-            self.stale = false;
             let identity = Identity::read(store, &self.front)?;
+            let path = |identity: &Option<Identity>| identity.as_ref().map(|known| known.backend.clone());
+            if path(&identity) != path(&self.identity) {
+                self.forget(store)?;
+            }
             if let Some(new) = &identity {
                 store.watch(&format!("{}/state", new.backend)).map_err(KeyError::Store)?;
             }
             // Only now: a device that is known is watched.
-            self.identity = identity;
+            (self.identity, self.stale) = (identity, false);
         }
         let Some(Identity { backend, .. }) = &self.identity else { return Ok(None) };
         if self.phase == Phase::Closed {
@@ -444,6 +446,15 @@ impl<P: Platform> Device<P> {
         let [state, online] = Key::read_all(store, keys)?;
         let state = state.parse(XenbusState::parse)?.unwrap_or(XenbusState::Unknown);
         Ok(Some((state, online.parse(keys::flag)?.unwrap_or_default())))
+    }
+
+    /// The device is not what it was, and its backend is not watched any more.
+    fn forget<S: Store>(&mut self, store: &mut S) -> Result<(), ControlError<S::Error>> {
+        if let Some(old) = self.identity.take() {
+            let ended = ["state", "online"].map(|key| store.unwatch(&format!("{}/{key}", old.backend)));
+            ended.into_iter().collect::<Result<(), _>>().map_err(KeyError::Store)?;
+        }
+        Ok(())
     }
 
     /// Shows our state.

@@ -332,6 +332,21 @@ fn replaced_in_its_place_by_one_to_be_cured() {
     rig.control();
     assert_eq!(rig.device.phase(), Phase::Connecting);
     assert_eq!(rig.device.identity().unwrap().mac.0[3..], [9, 9, 9]);
+    // Moved meanwhile: the old place is not watched for ever.
+    rig.backend = Backend::connect(&rig.machine, &rig.store);
+    assert_eq!(rig.control(), Change::Up);
+    rig.backend.disconnect(&rig.store);
+    rig.store.set_front("mac", "");
+    for backend in ["5", "6"] {
+        rig.store.set_back("state", backend);
+        rig.control();
+    }
+    assert!(rig.device.problem().is_some());
+    rig.store.set_front("backend", "/local/domain/3/backend/vif/7/0");
+    rig.store.set_front("mac", "00:16:3e:09:09:09");
+    rig.control();
+    let watches: Vec<_> = rig.store.watches().into_iter().collect();
+    assert_eq!(watches, ["/local/domain/3/backend/vif/7/0/state", "device/vif/0/backend"]);
 }
 
 /// A call to a silent store holds all else up: one in a minute at most, however long the silence.

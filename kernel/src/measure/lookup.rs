@@ -17,6 +17,8 @@ kernel::entry!(measure);
 
 /// Look-ups in a round.
 const LOOKUPS: usize = 1000;
+/// Rounds in which every page has been asked for before.
+const ROUNDS: usize = 8;
 /// Pages from one to the next: a prime, so that they are spread over the site.
 const STRIDE: usize = 7919;
 
@@ -37,7 +39,8 @@ fn measure(entry: boot::Entry) -> ! {
     let heap = memory::heap_in_use();
     let first = round(&mut site, &paths);
     let grown = memory::heap_in_use().wrapping_sub(heap);
-    let again = round(&mut site, &paths);
+    // Of several the one that no other domain came into.
+    let again = (0..ROUNDS).map(|_| round(&mut site, &paths)).min().unwrap_or_default();
     log::info!(
         "measure-lookup: lookups={LOOKUPS} first_ticks={first} again_ticks={again} heap_bytes={grown}"
     );

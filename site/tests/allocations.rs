@@ -4,6 +4,8 @@ mod peer;
 
 use core::net::SocketAddr;
 use netstack::{Chunk, Instant, Service, Stream};
+use site::Found;
+use site::http::target::Path;
 
 /// A stream whose peer acknowledges at once and remembers nothing.
 struct Sink;
@@ -60,4 +62,23 @@ fn no_response_allocates() {
         assert!(first.count_total < 32, "{request}: {first:?}");
         assert_eq!(later.count_total, 0, "{request}");
     }
+}
+
+#[test]
+fn pages_take_no_more_memory_than_is_left_for_them() {
+    let names: Vec<_> =
+        (0..500).map(|number| format!("posts/2026/11/the-post-of-number-{number}.html")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), &b"<p>post"[..])).collect();
+    let mut site = peer::site(&files);
+    let left = site.to_come();
+    let taken = allocation_counter::measure(|| {
+        for name in &names {
+            assert!(matches!(
+                site.find(&Path::parse(format!("/{name}").as_bytes()).unwrap()),
+                Found::Page(_)
+            ));
+        }
+    });
+    let taken = usize::try_from(taken.bytes_current).unwrap();
+    assert!(taken <= left && taken > left / 3, "{taken} bytes of {left}");
 }

@@ -34,8 +34,9 @@ SECONDS = 300
 REST_SECONDS = 180
 
 FREE = ("memory", "free_pages")
-# Pages: what the load's last peak may be above that of the first few seconds, however long it lasts.
-HEAP_GROWS = 64
+# Pages: one step of the heap's region. The bytes that it has given out are the same to the byte; the region itself never
+# shrinks, and how many blocks of each size are out at the fullest moment is chance, of the warm-up as of the load.
+HEAP_GROWS = 16
 
 RULES = """
 table ip soak {{

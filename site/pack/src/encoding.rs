@@ -66,8 +66,10 @@ impl Coding {
             Self::Zstd => {
                 let mut encoder = zstd::Encoder::new(Vec::new(), effort.zstd.into())?;
                 encoder.set_pledged_src_size(Some(body.len() as u64))?;
-                // A browser takes no window above 8 MiB (RFC 9659).
-                encoder.window_log(23)?;
+                // A browser takes no window above 8 MiB (RFC 9659). A small file has a small one, which costs less to set up.
+                if body.len() > 8 << 20 {
+                    encoder.window_log(23)?;
+                }
                 encoder.write_all(body)?;
                 encoder.finish()
             }

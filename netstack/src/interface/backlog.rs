@@ -12,10 +12,17 @@ const FRAMES: usize = 64;
 const BYTES: usize = 96 * 1024;
 
 /// Frames in the order in which they are to go out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backlog {
+    /// With room for all of them from the start: it is not for the first rush to take it.
     frames: VecDeque<Box<[u8]>>,
     bytes: usize,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self { frames: VecDeque::with_capacity(FRAMES), bytes: 0 }
+    }
 }
 
 impl Backlog {
@@ -24,7 +31,8 @@ impl Backlog {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.frames.clear();
+        self.bytes = 0;
     }
 
     /// Sends a frame behind those that wait, or makes it wait too. `Full` where too many do.

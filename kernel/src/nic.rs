@@ -30,10 +30,12 @@ impl Device for Nic<'_, '_> {
         }
     }
 
+    #[inline(always)]
     fn fit(&self, payload: &[Slice<'_>]) -> usize {
         self.transmitter.fit(payload.iter().map(slice))
     }
 
+    #[inline(always)]
     fn transmit(&mut self, frame: &Frame<'_>) -> Result<(), TransmitError> {
         let payload = frame.payload.iter().map(slice);
         self.transmitter.transmit(frame.header, payload, offload(frame.offload)).map_err(

@@ -163,6 +163,7 @@ impl<P: Platform> Rx<P> {
     }
 
     /// Puts a page into the ring. Where no grant is to be had, the page goes and a later poll tries again.
+    #[inline(always)]
     fn post(&mut self, platform: &mut P, counters: &mut NetCounters, page: P::Page) {
         let position = self.ring.position();
         let granted = match platform.grant_write(page) {

@@ -97,6 +97,7 @@ impl<P: Platform> Tx<P> {
     }
 
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
+    #[inline(always)]
     pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
         let length = length(payload.clone());
         if length <= BLOCK_SIZE - HEADERS {
@@ -323,6 +324,7 @@ impl<P: Platform> Tx<P> {
     }
 
     /// Copies bytes behind what the packet holds.
+    #[inline(always)]
     fn copy(&mut self, packet: &mut Packet, mut bytes: &[u8]) -> Result<(), TransmitError> {
         if let Some(Piece::Block(block)) = packet.last() {
             let taken = self.blocks.append(block, bytes);
@@ -341,6 +343,7 @@ impl<P: Platform> Tx<P> {
     }
 
     /// Points at static bytes, page by page.
+    #[inline(always)]
     fn refer(
         &mut self,
         platform: &mut P,

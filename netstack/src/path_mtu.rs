@@ -37,6 +37,7 @@ impl PathMtus {
     }
 
     /// The limit on packets to `remote`, where there is one below the link's.
+    #[inline(always)]
     pub(crate) fn get(&self, remote: IpAddr, now: Instant) -> Option<Limit> {
         if self.limits.is_empty() {
             return None;

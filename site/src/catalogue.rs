@@ -127,6 +127,7 @@ impl Site {
     }
 
     /// How many pages there are.
+    #[inline(always)]
     pub fn pages(&self) -> usize {
         self.pages
     }

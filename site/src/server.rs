@@ -262,6 +262,7 @@ impl Server {
         true
     }
 
+    #[inline(always)]
     fn response<'a>(&mut self, request: &Request<'a>, now: Instant) -> Response<'a> {
         match (request.method, request.target.form) {
             (Method::Unknown, _) => return self.error(Status::NotImplemented, Some(request)),
@@ -363,6 +364,7 @@ impl Server {
         self.send(connection, &response, Persistence::Close, with_content, stream);
     }
 
+    #[inline(always)]
     fn send(
         &mut self,
         connection: &mut State,

@@ -61,10 +61,12 @@ impl<D: Device> Egress for Outlet<'_, D> {
         Path { mtu: limit.map_or(mtu, |limit| limit.mtu.min(mtu)), gso }
     }
 
+    #[inline(always)]
     fn fit(&self, payload: &[Slice<'_>]) -> usize {
         self.device.fit(payload)
     }
 
+    #[inline(always)]
     fn send(
         &mut self,
         local: IpAddr,
@@ -202,6 +204,7 @@ impl<D: Device> Outlet<'_, D> {
     }
 
     /// Who on the link the packet goes to, and its link address if it is known.
+    #[inline(always)]
     fn resolve(&mut self, repr: &ipv4::Repr, longest: u16) -> Result<(Ipv4Addr, Option<Address>), SendError> {
         if repr.payload.checked_add(20).is_none_or(|total| total > longest) {
             self.interface.counters.ipv4_too_long.count();
@@ -260,6 +263,7 @@ impl<D: Device> Outlet<'_, D> {
     }
 
     /// Puts the frame together and hands it to the device, or to the neighbour's table until its `station` is known.
+    #[inline(always)]
     fn emit(
         &mut self,
         hop: Ipv4Addr,

@@ -266,6 +266,7 @@ impl Core {
     }
 
     /// The earliest thing that this connection waits for.
+    #[inline(always)]
     pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Instant> {
         let ack = match self.receive.ack {
             Ack::By(at) => Some(at),

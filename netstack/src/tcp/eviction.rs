@@ -89,6 +89,7 @@ impl<S: Service> Tcp<S> {
         }
     }
 
+    #[inline(always)]
     fn account_change(&mut self, at: u32, before: Holding, after: Holding) {
         if before.sending != after.sending {
             self.shared.pool.account(before.sending, after.sending);

@@ -145,6 +145,7 @@ impl Flight {
     }
 
     /// `length` new bytes (a FIN counts) have gone out from `start`, the end of those before.
+    #[inline(always)]
     pub(super) fn sent(&mut self, start: SeqNum, length: u32, now: Instant) {
         self.in_flight = self.in_flight.saturating_add(length);
         let full = self.is_full();
@@ -170,6 +171,7 @@ impl Flight {
     }
 
     /// Makes room for one run more.
+    #[inline(always)]
     fn grow(&mut self) {
         let length = self.runs.len();
         if length == self.runs.capacity()
@@ -275,6 +277,7 @@ impl Flight {
     }
 
     /// RFC 8985 section 6.2, step 5: what was sent before the latest delivery, by more than the reordering window, is lost.
+    #[inline(always)]
     pub(super) fn detect(
         &mut self,
         now: Instant,

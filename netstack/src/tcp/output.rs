@@ -45,6 +45,7 @@ pub(super) fn segment_size<E: Egress + ?Sized>(core: &Core, context: &Context<'_
     core.agreed.peer_mss.min(context.path_mss).saturating_sub(options).max(1)
 }
 
+#[inline(always)]
 fn current_options(core: &Core, now: Instant) -> Options {
     let mut sack = SackBlocks::default();
     if core.agreed.sack {
@@ -116,6 +117,7 @@ fn restart<E: Egress + ?Sized>(core: &mut Core, context: &Context<'_, E>) {
 }
 
 /// An idle connection keeps no busy state. True where it is idle.
+#[inline(always)]
 fn release<E: Egress + ?Sized>(core: &mut Core, context: &mut Context<'_, E>) -> bool {
     let pending = core.send.closing && core.state.sends();
     let idle = core.send.outstanding() == 0 && core.send.queued() == 0 && !pending;
@@ -184,6 +186,7 @@ fn fill(send: &Send, end: SeqNum, room: u32, closing: bool) -> u32 {
 }
 
 /// Sends a run, or as much of it as the device takes in one packet.
+#[inline(always)]
 fn transmit<E>(
     core: &mut Core,
     context: &mut Context<'_, E>,
@@ -265,6 +268,7 @@ where
 }
 
 /// Takes note of a run that has gone out.
+#[inline(always)]
 fn sent<E: Egress + ?Sized>(
     core: &mut Core,
     context: &mut Context<'_, E>,

@@ -114,6 +114,7 @@ impl Busy {
         }
     }
 
+    #[inline(always)]
     fn clear(&mut self) {
         self.queue.clear();
         self.flight.clear();
@@ -179,10 +180,12 @@ impl Pool {
         self.used = self.used.saturating_add(after).saturating_sub(before);
     }
 
+    #[inline(always)]
     pub(super) fn take(&mut self) -> Box<Busy> {
         self.free.pop().unwrap_or_else(|| Box::new(Busy::new()))
     }
 
+    #[inline(always)]
     pub(super) fn give(&mut self, mut busy: Box<Busy>) {
         if self.free.len() < Self::KEPT.min(self.limit / 8_192) {
             busy.clear();

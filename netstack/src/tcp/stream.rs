@@ -20,6 +20,7 @@ impl Stream for Handle<'_> {
         self.now
     }
 
+    #[inline(always)]
     fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
         if self.send.closing || *self.reset {
             return Err(chunk);

@@ -57,6 +57,7 @@ impl Wheel {
     /// Makes the timer expire at `deadline` or up to a tick later, unless it is armed for an earlier time already: then
     /// that stands, and who finds it expired early arms it again. So a deadline that moves back with every packet costs
     /// nothing.
+    #[inline(always)]
     pub(super) fn arm(&mut self, index: u32, deadline: Instant) {
         let tick = (deadline.micros() >> TICK_BITS).saturating_add(1).min(LAST);
         match self.nodes.get(index as usize) {

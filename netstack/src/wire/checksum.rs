@@ -36,6 +36,7 @@ impl Sum {
 
     /// Adds the next run of bytes.
     #[must_use]
+    #[inline(always)]
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let run = run(bytes);
         let run = if self.odd { u64::from(fold(run).swap_bytes()) } else { run };

@@ -158,6 +158,7 @@ mod field {
 
 impl Header {
     /// The header with its options, padded to whole words; the checksum is zero.
+    #[inline(always)]
     pub fn emit(&self, options: &Options) -> Emitted {
         let mut emitted = Emitted { bytes: [0; HEADER + OPTIONS], length: HEADER };
         options.emit(&mut emitted);

@@ -29,6 +29,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Rejection>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.lines.is_empty() {
             return None;

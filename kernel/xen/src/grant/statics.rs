@@ -105,6 +105,7 @@ impl StaticGrants {
     }
 
     /// Takes a hold on the grant of a page, if there is one.
+    #[inline(always)]
     pub fn hold_again(&mut self, page: usize) -> Option<GrantRef> {
         let granted = *self.granted.get(page)?;
         // No entry has the number NONE.

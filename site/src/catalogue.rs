@@ -139,6 +139,7 @@ impl Site {
 
     /// What a request's path names, as GitHub Pages has it: for a path that ends in `/`, the index of that folder; else
     /// the file of this name, or of this name and `.html`, or the folder.
+    #[inline(always)]
     pub fn find(&mut self, path: &Path<'_>) -> Found {
         if path.is_folder() {
             return self.page(&path.with(INDEX)).map_or(Found::Nothing, Found::Page);

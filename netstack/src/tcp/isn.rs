@@ -59,6 +59,7 @@ impl Secrets {
     }
 
     /// Where in the tables a connection lies.
+    #[inline(always)]
     pub(super) fn bucket(&self, tuple: &Tuple) -> u32 {
         let ports = u64::from(tuple.local_port) << 16 | u64::from(tuple.remote_port);
         half(match (tuple.local, tuple.remote) {

@@ -204,6 +204,7 @@ where
     }
 }
 
+#[inline(always)]
 fn transmit_slices<E, const N: usize>(
     core: &mut Core,
     context: &mut Context<'_, E>,

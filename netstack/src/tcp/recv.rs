@@ -147,6 +147,7 @@ impl Receive {
     }
 
     /// Reports what came twice, then what came behind a hole.
+    #[inline(always)]
     pub(super) fn sack(&self, blocks: &mut SackBlocks) {
         if let Some((left, right)) = self.duplicate {
             blocks.push(left.get(), right.get());

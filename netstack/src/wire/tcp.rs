@@ -386,6 +386,7 @@ impl Options {
     }
 
     /// Each option starts a word, as is usual: the fast paths of peers look for that.
+    #[inline(always)]
     fn emit(&self, out: &mut Emitted) {
         if let (Some(Timestamps { value, echo }), None, None, false, []) = (
             self.timestamps,

@@ -138,6 +138,7 @@ impl Response<'_> {
 
     /// Queues the response; `date` has the end of a head behind it, and `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
     /// not take all of it.
+    #[inline(always)]
     pub fn send(
         &self,
         persistence: Persistence,

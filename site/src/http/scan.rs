@@ -19,6 +19,7 @@ pub fn no_target(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The first byte that no target has, or that means something in a path: `%` or `?`.
+#[inline(always)]
 pub fn no_plain_path(bytes: &[u8]) -> Option<usize> {
     first(bytes, |word| not_in_targets(word) | equal(word, b'%') | equal(word, b'?'))
 }

@@ -1,5 +1,5 @@
-//! Randomness from what the machine has: the processor's generator where CPUID shows one, the jitter of the time stamp
-//! counter, the clock, and the domain's uuid.
+//! Randomness from what the machine has: the processor's generator where CPUID shows one and the tests of its health pass
+//! ([`xen::entropy`]), the jitter of the time stamp counter, the clock, and the domain's uuid.
 //!
 //! The generator is not taken at its word alone: everything is mixed, and what is known of one source takes nothing from
 //! the others.
@@ -10,10 +10,8 @@ use crate::uptime::ticks;
 use core::arch::x86_64::{__cpuid, __cpuid_count, _rdrand64_step, _rdseed64_step};
 use core::fmt;
 use netstack::random::Random;
-use xen::entropy::words;
+use xen::entropy::{Health, WORDS, words};
 
-/// Words taken from the processor's generator.
-const WORDS: usize = 16;
 /// Samples of the counter's jitter, each across a hypercall.
 const SAMPLES: usize = 256;
 
@@ -39,9 +37,11 @@ impl fmt::Display for Source {
 }
 
 /// A seed, and the best source in it. `extra` is mixed in: the domain's uuid and whatever else tells domains apart.
-pub fn gather(extra: &[u8]) -> ([u8; 32], Source) {
+/// `also` is given all that the seed is made of, for who wants to make more of it.
+pub fn gather(extra: &[u8], mut also: impl FnMut(&[u8])) -> ([u8; 32], Source) {
     let (seconds, nanoseconds) = time::unix();
-    let mut pool = Pool::new([time::system_time(), ticks(), seconds, u64::from(nanoseconds)]);
+    let mut pool = Pool { random: Random::new(&[0; 32]), also: &mut also };
+    pool.mix([time::system_time(), ticks(), seconds, u64::from(nanoseconds)]);
     for part in extra.chunks(size_of::<[u64; 4]>()) {
         pool.mix_bytes(part);
     }
@@ -70,23 +70,21 @@ pub fn report(source: Source) {
 }
 
 /// Everything so far, mixed.
-struct Pool {
+struct Pool<'a> {
     random: Random,
+    also: &'a mut dyn FnMut(&[u8]),
 }
 
-impl Pool {
-    fn new(words: [u64; 4]) -> Self {
-        Self { random: Random::new(&bytes(words)) }
-    }
-
+impl Pool<'_> {
     fn mix(&mut self, words: [u64; 4]) {
-        self.random.reseed(&bytes(words));
+        self.mix_bytes(&bytes(words));
     }
 
     /// Mixes at most 32 bytes.
     fn mix_bytes(&mut self, from: &[u8]) {
         let mut block = [0; 32];
         block.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        (self.also)(&block);
         self.random.reseed(&block);
     }
 }
@@ -103,7 +101,7 @@ fn bytes(words: [u64; 4]) -> [u8; 32] {
 fn hardware() -> ([u64; WORDS], Source) {
     let rdseed = has_rdseed().then(|| {
         // SAFETY: CPUID shows the instruction.
-        words(|| unsafe { rdseed() })
+        words(&mut Health::new(), || unsafe { rdseed() })
     });
     match rdseed {
         Some(Ok(words)) => return (words, Source::Rdseed),
@@ -112,7 +110,7 @@ fn hardware() -> ([u64; WORDS], Source) {
     }
     let rdrand = has_rdrand().then(|| {
         // SAFETY: CPUID shows the instruction.
-        words(|| unsafe { rdrand() })
+        words(&mut Health::new(), || unsafe { rdrand() })
     });
     match rdrand {
         Some(Ok(words)) => return (words, Source::Rdrand),

@@ -36,7 +36,7 @@ fn main(entry: Entry) -> ! {
     let mut control = Control::new();
     control.open(&mut store).unwrap_or_else(|error| log::warn!("control: {error}"));
 
-    let (seed, source) = entropy::gather(identity.uuid.as_bytes());
+    let (seed, source) = entropy::gather(identity.uuid.as_bytes(), |_| {});
     entropy::report(source);
 
     let Chosen { site, tar, source } = kernel::site::open();

@@ -30,7 +30,7 @@ impl Guest {
         log::info!("suspend: {woken:?}");
         // Either way the state may have been copied, and its random numbers would come twice. First of all, since what
         // follows sends.
-        let (seed, source) = entropy::gather(&self.seed);
+        let (seed, source) = entropy::gather(&self.seed, |_| {});
         entropy::report(source);
         self.seed = seed;
         if let Some(stack) = &mut progress.stack {

@@ -1,1 +1,1 @@
-"""Sites as people have them: the output of generators from PyPI with their themes, and a walk through what is served."""
+"""Sites as people have them: the output of generators with their themes, and a walk through what is served."""

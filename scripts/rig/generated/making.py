@@ -1,22 +1,15 @@
-"""Makes sites with generators from PyPI: each into build/sites/NAME, once."""
+"""Makes sites with generators, each into build/sites/NAME, once.
+
+Octopress is not among them, since its last version is a theme of Jekyll's: Jekyll's pages lie here where Octopress has
+them. Zola is in none of the registries that the tests use.
+"""
 
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-from ..place import BUILD
 from . import text
-
-SITES = BUILD / "sites"
-VENV = SITES / "venv"
-
-# The versions are fixed, so that the sites are the same on each machine.
-PACKAGES = {
-    "mkdocs": ["mkdocs==1.6.1", "mkdocs-material==9.8.1"],
-    "sphinx": ["sphinx==9.0.4", "furo==2025.12.19"],
-    "pelican": ["pelican[markdown]==4.10.2"],
-}
+from .eleventy import eleventy
+from .installed import SITES, install, run
+from .text import date, write
 
 
 def mkdocs(source, out, pages):
@@ -42,13 +35,52 @@ def sphinx(source, out, pages):
 def pelican(source, out, pages):
     """Pelican with its own theme: articles, indices by page, tag, author and date, feeds."""
     for number, (name, title, body) in enumerate(text.pages(pages)):
-        head = f"Title: {title}\nDate: 20{number % 20:02}-{number % 12 + 1:02}-{number % 28 + 1:02}\n"
+        head = f"Title: {title}\nDate: {date(number)}\n"
         head += f"Category: {text.WORDS[number % 7]}\nTags: {text.WORDS[number % 23]}\n"
         write(source / "content" / f"{name}.md", f"{head}\n{body}")
     settings = "AUTHOR = 'Nobody'\nSITENAME = 'Half a page'\nSITEURL = ''\nPATH = 'content'\nTIMEZONE = 'UTC'\n"
     settings += "DEFAULT_LANG = 'en'\nDEFAULT_PAGINATION = 50\nLINKS = ()\nSOCIAL = ()\n"
     write(source / "pelicanconf.py", settings)
     run("pelican", "-q", source / "content", "-o", out, "-s", source / "pelicanconf.py")
+
+
+def hugo(source, out, pages):
+    """Hugo with the theme that it makes: assets with a hash in their names, folders with an index.html, tags, feeds."""
+    for number, (name, title, body) in enumerate(text.pages(pages)):
+        head = f"title: {title}\ndate: {date(number)}\ntags: [{text.WORDS[number % 23]}]\n"
+        write(source / "content" / "posts" / f"{name}.md", f"---\n{head}---\n\n{body}")
+    settings = "title = 'Half a page'\nbaseURL = '/'\npagination.pagerSize = 50\n"
+    write(source / "hugo.toml", settings)
+    run("hugo", "new", "theme", "half", "--source", source)
+    write(source / "hugo.toml", f"{settings}theme = 'half'\n")
+    run("hugo", "build", "--quiet", "--source", source, "--destination", out)
+
+
+def mdbook(source, out, pages):
+    """mdBook with its own theme: NAME.html, hashes in the names of assets and of the search index, an empty .nojekyll."""
+    lines = []
+    for name, title, body in text.pages(pages):
+        write(source / "src" / f"{name}.md", f"# {title}\n\n{body}")
+        lines.append(f"- [{title}]({name}.md)\n")
+    write(source / "src" / "SUMMARY.md", f"# Summary\n\n{''.join(lines)}")
+    write(source / "book.toml", "[book]\ntitle = 'Half a page'\n")
+    run("mdbook", "build", source, "--dest-dir", out)
+
+
+def jekyll(source, out, pages):
+    """Jekyll with Minima: posts where Octopress has them, styles from Sass, a feed."""
+    write(source / "index.md", "---\nlayout: home\n---\n")
+    write(source / "about.md", "---\nlayout: page\ntitle: About\npermalink: /about/\n---\n\nHalf a page.\n")
+    for number, (name, title, body) in enumerate(text.pages(pages)):
+        head = f"layout: post\ntitle: {title}\ncategories: {text.WORDS[number % 7]}\n"
+        write(source / "_posts" / f"{date(number)}-{name}.md", f"---\n{head}---\n\n{body}")
+    settings = "title: Half a page\nurl: ''\ntheme: minima\nplugins: [jekyll-feed, jekyll-seo-tag]\n"
+    settings += "permalink: /blog/:year/:month/:day/:title/\n"
+    write(source / "_config.yml", settings)
+    run("jekyll", "build", "--quiet", "--disable-disk-cache", "--source", source, "--destination", out)
+
+
+GENERATORS = {each.__name__: each for each in (mkdocs, sphinx, pelican, hugo, mdbook, jekyll, eleventy)}
 
 
 def site(name, pages):
@@ -58,28 +90,8 @@ def site(name, pages):
         source, making = SITES / "source" / name, SITES / f"{name}.making"
         for folder in (source, making):
             shutil.rmtree(folder, ignore_errors=True)
-        tools(name)
-        {"mkdocs": mkdocs, "sphinx": sphinx, "pelican": pelican}[name](source, making, pages)
+        install(name)
+        GENERATORS[name](source, making, pages)
         shutil.rmtree(making / ".doctrees", ignore_errors=True)
         making.rename(out)
     return out
-
-
-def tools(name):
-    """Installs a generator."""
-    marker = VENV / f"{name}.installed"
-    if marker.exists():
-        return
-    if not (VENV / "bin" / "pip").exists():
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    subprocess.run([VENV / "bin" / "pip", "install", "--quiet", *PACKAGES[name]], check=True)
-    marker.touch()
-
-
-def run(tool, *words):
-    subprocess.run([VENV / "bin" / tool, *words], check=True, stdout=subprocess.DEVNULL)
-
-
-def write(path: Path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)

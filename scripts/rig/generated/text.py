@@ -1,6 +1,7 @@
 """Text for made-up pages, the same each time."""
 
 import random
+from pathlib import Path
 
 WORDS = (
     "page block ring slot grant frame packet segment window timer event port guest domain store console clock"
@@ -21,3 +22,14 @@ def pages(count):
 def sentence(chance):
     words = [chance.choice(WORDS) for _ in range(chance.randint(8, 16))]
     return " ".join(words).capitalize() + "."
+
+
+def date(number):
+    """The day of a page, one of the past."""
+    return f"20{number % 20:02}-{number % 12 + 1:02}-{number % 28 + 1:02}"
+
+
+def write(path: Path, content):
+    """Writes a file, and makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)

@@ -37,6 +37,13 @@ class Walk:
         self.requests = 0
         self.wrong = []
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # A connection that is left open is one that the server waits for at its end.
+        self._connection.close()
+
     def get(self, path, **fields):
         """Status, header fields and body."""
         self._connection.request("GET", path, headers=fields)

@@ -15,6 +15,7 @@
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`panic`]: the report of a crash, and the end of the domain.
+//! - `critical_section`: what the precomputed tables of TLS's curves ask for, with the feature `tls`.
 //! - [`site`]: the site that is served, the ramdisk's or the embedded one.
 #![no_std]
 
@@ -26,6 +27,8 @@ pub mod boot;
 pub mod cmdline;
 pub mod console;
 pub mod control;
+#[cfg(feature = "tls")]
+mod critical_section;
 pub mod entropy;
 pub mod events;
 pub mod grants;

@@ -1,0 +1,203 @@
+//! Private keys and their signatures: ECDSA over P-256 and P-384 (FIPS 186-5, nonces by RFC 6979) and Ed25519 (RFC
+//! 8032), for rustls.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, ObjectIdentifier, PrivateKeyInfoRef};
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::AssociatedOid;
+use rustls::crypto::KeyProvider;
+use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
+use rustls::sign::{Signer, SigningKey, public_key_to_spki};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+/// Why a private key is of no use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeyError {
+    /// It is an RSA key.
+    Rsa,
+    /// It is of a kind, or over a curve, that is not supported.
+    Unsupported(ObjectIdentifier),
+    /// It is not what RFC 5958 or RFC 5915 describe.
+    Malformed,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa => f.write_str(
+                "the private key is RSA, which is not supported: make an ECDSA key over P-256 (`openssl genpkey \
+                 -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, `certbot --key-type ecdsa`) and get a certificate \
+                 for it",
+            ),
+            Self::Unsupported(oid) => write!(
+                f,
+                "the private key is of a kind that is not supported (OID {oid}): make an ECDSA key over P-256 or \
+                 P-384, or an Ed25519 key",
+            ),
+            Self::Malformed => f.write_str(
+                "the private key cannot be read: it has to be PKCS#8 (BEGIN PRIVATE KEY) or SEC1 (BEGIN EC PRIVATE \
+                 KEY), over P-256, P-384 or Ed25519",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+/// The key that some DER holds.
+pub fn key(der: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
+    match der {
+        PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der()),
+        PrivateKeyDer::Sec1(der) => sec1(der.secret_sec1_der()),
+        PrivateKeyDer::Pkcs1(_) => Err(KeyError::Rsa),
+        _ => Err(KeyError::Malformed),
+    }
+}
+
+/// RFC 5958. The algorithm is named, and with EC its curve.
+fn pkcs8(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
+    let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
+    match info.algorithm.oid {
+        RSA => Err(KeyError::Rsa),
+        ED25519 => Ok(Arc::new(Key::new(
+            ed25519_dalek::SigningKey::from_pkcs8_der(der).map_err(|_| KeyError::Malformed)?,
+        ))),
+        EC => {
+            let curve = info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed)?;
+            if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_der(der) {
+                Ok(Arc::new(Key::new(key)))
+            } else if let Ok(key) = p384::ecdsa::SigningKey::from_pkcs8_der(der) {
+                Ok(Arc::new(Key::new(key)))
+            } else if [p256::NistP256::OID, p384::NistP384::OID].contains(&curve) {
+                Err(KeyError::Malformed)
+            } else {
+                Err(KeyError::Unsupported(curve))
+            }
+        }
+        oid => Err(KeyError::Unsupported(oid)),
+    }
+}
+
+/// RFC 5915. The curve may be named or not; keys of the two have different lengths.
+fn sec1(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
+    if let Ok(key) = p256::SecretKey::from_sec1_der(der) {
+        Ok(Arc::new(Key::new(p256::ecdsa::SigningKey::from(key))))
+    } else if let Ok(key) = p384::SecretKey::from_sec1_der(der) {
+        Ok(Arc::new(Key::new(p384::ecdsa::SigningKey::from(key))))
+    } else {
+        Err(KeyError::Malformed)
+    }
+}
+
+/// A kind of key, with the one scheme it signs by.
+trait Kind: Send + Sync + 'static {
+    const SCHEME: SignatureScheme;
+    const ALGORITHM: SignatureAlgorithm;
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error>;
+
+    /// The public half, as a certificate holds it (RFC 5280, section 4.1.2.7).
+    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static>;
+}
+
+fn failed(error: impl fmt::Display) -> Error {
+    Error::General(error.to_string())
+}
+
+impl Kind for p256::ecdsa::SigningKey {
+    const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
+    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ECDSA;
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let signature: p256::ecdsa::DerSignature = self.try_sign(message).map_err(failed)?;
+        Ok(signature.as_bytes().to_vec())
+    }
+
+    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
+        public_key_to_spki(&alg_id::ECDSA_P256, self.verifying_key().to_sec1_point(false))
+    }
+}
+
+impl Kind for p384::ecdsa::SigningKey {
+    const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP384_SHA384;
+    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ECDSA;
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let signature: p384::ecdsa::DerSignature = self.try_sign(message).map_err(failed)?;
+        Ok(signature.as_bytes().to_vec())
+    }
+
+    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
+        public_key_to_spki(&alg_id::ECDSA_P384, self.verifying_key().to_sec1_point(false))
+    }
+}
+
+impl Kind for ed25519_dalek::SigningKey {
+    const SCHEME: SignatureScheme = SignatureScheme::ED25519;
+    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ED25519;
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(self.try_sign(message).map_err(failed)?.to_bytes().to_vec())
+    }
+
+    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
+        public_key_to_spki(&alg_id::ED25519, self.verifying_key().as_bytes())
+    }
+}
+
+/// A private key. Its bytes are wiped when the last who holds it lets go.
+struct Key<K>(Arc<K>);
+
+impl<K> Key<K> {
+    fn new(key: K) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
+impl<K: Kind> fmt::Debug for Key<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?})", K::SCHEME)
+    }
+}
+
+impl<K: Kind> SigningKey for Key<K> {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered.contains(&K::SCHEME).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(self.0.public_key())
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        K::ALGORITHM
+    }
+}
+
+impl<K: Kind> Signer for Key<K> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        self.0.signature(message)
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        K::SCHEME
+    }
+}
+
+/// [`key`], where rustls looks for it.
+#[derive(Debug)]
+pub struct Keys;
+
+impl KeyProvider for Keys {
+    fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        key(&der).map_err(failed)
+    }
+}

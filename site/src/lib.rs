@@ -50,6 +50,8 @@ mod resolve;
 pub mod rules;
 mod server;
 mod tar;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod wall_clock;
 
 pub use access_log::{AccessLog, Entry, LONGEST as LONGEST_ACCESS_LINE};

@@ -1,0 +1,75 @@
+use crate::wire::{Client, GET, count, server, server_with};
+use netstack::Duration;
+use site::tls::Limits;
+
+#[test]
+fn a_silent_handshake_ends_after_20_seconds() {
+    for bytes in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
+        let mut server = server();
+        let mut client = Client::new(&mut server);
+        client.inject(bytes, false);
+        client.pass(Duration::from_millis(19_999));
+        assert!(!client.wire.reset);
+        client.pass(Duration::from_millis(1));
+        assert!(client.wire.reset);
+        assert_eq!(client.count("tls_handshake_timeout"), 1);
+        assert_eq!(client.finish(), 0);
+    }
+}
+
+#[test]
+fn an_idle_session_ends_as_an_idle_connection_does() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    client.ask(GET);
+    client.pass(Duration::from_secs(61));
+    client.settle();
+    assert!(client.notified && client.wire.closed && !client.wire.reset);
+    assert_eq!(client.count("http_idle_timeout"), 1);
+}
+
+#[test]
+fn one_that_an_error_ended_is_reset_if_the_peer_stays() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    client.inject(GET, false);
+    client.pass(Duration::from_secs(5));
+    assert!(client.wire.reset);
+    assert_eq!(client.count("tls_linger_timeout"), 1);
+}
+
+#[test]
+fn a_hello_that_does_not_end() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    // A ClientHello of 65,000 bytes, in records of 1,000.
+    let mut record = [&[22, 3, 1, 3, 0xe8][..], &[0; 1_000]].concat();
+    record[5..9].copy_from_slice(&[1, 0, 0xfd, 0xe8]);
+    let mut records = 0;
+    while !client.wire.reset {
+        client.inject(&record, false);
+        record[5..9].fill(0);
+        records += 1;
+        assert!(client.server.kept() <= 48 << 10);
+    }
+    assert_eq!(records, 25);
+    assert_eq!(client.count("tls_handshake_length"), 1);
+    assert_eq!(client.finish(), 0);
+}
+
+#[test]
+fn what_all_keep_has_a_bound() {
+    let mut server = server_with(Limits { kept_all: 10_000, ..Limits::default() });
+    let mut client = Client::new(&mut server);
+    let head = [&b"GET /?"[..], &[b'x'; 7_000]].concat();
+    client.ask(&head);
+    assert!(!client.wire.reset);
+    let connection = client.connection;
+    let mut second = Client::new(&mut server);
+    second.ask(&head);
+    assert!(second.wire.reset);
+    assert_eq!(second.count("tls_buffers_full"), 1);
+    second.finish();
+    netstack::Service::closed(&mut server, connection);
+    assert_eq!((server.kept(), count(&server, "tls_buffers_full")), (0, 1));
+}

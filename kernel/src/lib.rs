@@ -14,6 +14,7 @@
 //! - [`xenstore`], [`control`], [`allotment`], [`cmdline`]: what the toolstack says.
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
+//! - [`wipe`]: what must not stay in memory.
 //! - [`panic`]: the report of a crash, and the end of the domain.
 //! - `critical_section`: what the precomputed tables of TLS's curves ask for, with the feature `tls`.
 //! - [`site`]: the site that is served, the ramdisk's or the embedded one.
@@ -45,4 +46,5 @@ pub mod suspend;
 pub mod time;
 pub mod uptime;
 pub mod watchdog;
+pub mod wipe;
 pub mod xenstore;

@@ -13,6 +13,7 @@ use kernel::grants::Grants;
 use kernel::guest::{self, Guest, LoopCounters};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
+use kernel::pv::module;
 use kernel::site::Chosen;
 use kernel::suspend::Suspend;
 use kernel::time::Clock;
@@ -39,7 +40,7 @@ fn main(entry: Entry) -> ! {
     let (seed, source) = entropy::gather(identity.uuid.as_bytes(), |_| {});
     entropy::report(source);
 
-    let Chosen { site, tar, source } = kernel::site::open();
+    let Chosen { site, tar, source } = kernel::site::open(module::take());
     status::site(&mut store, source);
 
     let suspend = Suspend::open();

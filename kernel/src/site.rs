@@ -4,7 +4,7 @@
 use crate::grants::Grants;
 use crate::memory;
 use crate::panic::fail;
-use crate::pv::module::{self, ModuleError};
+use crate::pv::module::{Module, ModuleError};
 use crate::pv::{PAGE_SIZE, layout, start_info};
 use core::arch::global_asm;
 use core::fmt;
@@ -82,8 +82,8 @@ impl fmt::Display for Refusal {
 }
 
 /// Opens the site that is to be served, and says on the console which that is.
-pub fn open() -> Chosen {
-    let source = match ramdisk() {
+pub fn open(module: Result<Option<Module>, ModuleError>) -> Chosen {
+    let source = match ramdisk(module) {
         Ok(Some((site, tar))) => return Chosen { site, tar, source: Source::Ramdisk }.said(),
         Ok(None) => Source::Image,
         Err(refusal) => {
@@ -113,8 +113,8 @@ impl Chosen {
 }
 
 /// The ramdisk's site; `None` where there is no ramdisk.
-fn ramdisk() -> Result<Option<(Site, &'static [u8])>, Refusal> {
-    let Some(tar) = module::bytes().map_err(Refusal::Module)? else { return Ok(None) };
+fn ramdisk(module: Result<Option<Module>, ModuleError>) -> Result<Option<(Site, &'static [u8])>, Refusal> {
+    let Some(tar) = module.map_err(Refusal::Module)?.map(Module::into_bytes) else { return Ok(None) };
     if let Some(program) = ramdisk::packed_by(tar) {
         return Err(Refusal::Packed(program));
     }

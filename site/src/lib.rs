@@ -48,6 +48,7 @@ mod pax;
 mod representation;
 mod resolve;
 pub mod rules;
+mod secrets;
 mod server;
 mod tar;
 #[cfg(feature = "tls")]
@@ -57,6 +58,7 @@ mod wall_clock;
 pub use access_log::{AccessLog, Entry, LONGEST as LONGEST_ACCESS_LINE};
 pub use catalogue::{Found, Site, SiteError};
 pub use counters::Counters;
+pub use secrets::{SECRETS, SecretFile, secrets};
 pub use server::{Config, Connection, Server};
 pub use tar::{TarError, TarFault};
 pub use wall_clock::WallClock;

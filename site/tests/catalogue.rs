@@ -12,7 +12,7 @@ mod peer;
 
 use proptest::prelude::*;
 use site::http::target::Path;
-use site::{Config, Server, Site, SiteError, TarError, TarFault};
+use site::{Config, Server, Site, SiteError, TarError, TarFault, secrets};
 
 /// A ustar header as POSIX draws it, with its checksum.
 fn header(name: &[u8], kind: u8, size: &[u8]) -> [u8; 512] {
@@ -235,6 +235,53 @@ fn names_with_a_dot_first_are_not_served() {
         assert_eq!(body(&parts, &format!("/{name}")), None, "{name}");
     }
     assert_eq!(body(&parts, "/.well-known/acme").as_deref(), Some("shown"));
+}
+
+#[test]
+fn files_of_the_folder_tls_are_found_to_the_byte_and_not_served() {
+    let parts = [
+        index(),
+        member(b".tls/cert.pem", b'0', b"a certificate"),
+        member(b"./.tls/b/key.pem", b'0', b"a key"),
+        member(b".tls/folder/", b'5', b""),
+        member(b".tlsx/key.pem", b'0', b"no key"),
+        member(b"a/.tls/key.pem", b'0', b"no key"),
+        member(b".tls/empty", b'0', b""),
+        end(),
+    ];
+    let tar = parts.concat();
+    let found = secrets(&tar).unwrap();
+    let shown: Vec<_> = found.iter().map(|file| (file.name.as_str(), &tar[file.bytes.clone()])).collect();
+    assert_eq!(
+        shown,
+        [("cert.pem", &b"a certificate"[..]), ("b/key.pem", &b"a key"[..]), ("empty", &b""[..])]
+    );
+    for path in ["/.tls/cert.pem", "/.tls/b/key.pem", "/%2etls/cert.pem", "/.tls/"] {
+        assert_eq!(body(&parts, path), None, "{path}");
+    }
+    // What is wiped is still a site, with the same files.
+    let mut wiped = tar.clone();
+    found.iter().for_each(|file| wiped[file.bytes.clone()].fill(0));
+    assert_eq!(secrets(&wiped).unwrap(), found);
+    assert!(open(&[wiped]).is_ok());
+}
+
+#[test]
+fn too_many_secret_files_are_none_and_all_of_them_known() {
+    let many = |count: usize| {
+        let files = (0..count).map(|number| member(format!(".tls/{number}").as_bytes(), b'0', b"x"));
+        files.chain([index(), end()]).collect::<Vec<_>>().concat()
+    };
+    assert_eq!(secrets(&many(64)).unwrap().len(), 64);
+    assert_eq!(secrets(&many(65)).unwrap_err().len(), 65);
+}
+
+#[test]
+fn secret_files_before_a_broken_member_are_known() {
+    let mut tar = [member(b".tls/key.pem", b'0', b"a key"), index(), end()].concat();
+    tar[1024 + 148] ^= 1;
+    assert_eq!(secrets(&tar).unwrap().len(), 1);
+    assert_eq!(secrets(b"no tar").unwrap(), []);
 }
 
 #[test]

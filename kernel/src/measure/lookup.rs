@@ -7,7 +7,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use core::hint::black_box;
-use kernel::pv::boot;
+use kernel::pv::{boot, module};
 use kernel::site::{Chosen, Source};
 use kernel::{memory, uptime};
 use site::http::target::Path;
@@ -25,7 +25,7 @@ const STRIDE: usize = 7919;
 fn measure(entry: boot::Entry) -> ! {
     kernel::boot::machine(entry);
     let (start, heap) = (uptime::ticks(), memory::heap_in_use());
-    let Chosen { mut site, source, .. } = kernel::site::open();
+    let Chosen { mut site, source, .. } = kernel::site::open(module::take());
     let opened = uptime::ticks().wrapping_sub(start);
     assert_eq!(source, Source::Ramdisk);
     let grown = memory::heap_in_use().wrapping_sub(heap);

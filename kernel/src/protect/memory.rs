@@ -52,12 +52,14 @@ fn rights() {
     assert!(rights.is_some_and(|rights| rights.wrong == 0 && rights.absent == 1));
 }
 
-/// What lies behind the module in its last page is not there any more once its bytes can be had.
+/// What lies behind the module in its last page is not there any more once its bytes can be had, nor is what is wiped; what
+/// lies before and behind that still is.
 fn module() {
-    let Ok(Some(bytes)) = pv::module::bytes() else {
+    let addresses = pv::start_info().module();
+    if addresses.is_empty() {
         return log::info!("check-memory: no module");
-    };
-    let end = bytes.as_ptr_range().end.addr();
+    }
+    let end = addresses.end;
     let page = end & !(PAGE_SIZE.wrapping_sub(1));
     let frame = p2m::machine_frame(page).map(|frame| Entry::page(frame, Access::Write));
     let tail = page.wrapping_add(PAGE_SIZE).wrapping_sub(end);
@@ -67,11 +69,22 @@ fn module() {
         assert!(frame.is_some_and(|entry| hypercall::update_va_mapping(page, entry.0).is_ok()));
         behind.write_bytes(0xa5, tail);
     }
-    assert!(pv::module::bytes().is_ok());
+    let taken = pv::module::take().unwrap_or_else(|error| kernel::panic::fail("module", &error));
+    assert!(taken.is_some());
+    let Some(mut module) = taken else { return };
     // SAFETY: as above; nobody writes there now.
     let left = unsafe { core::slice::from_raw_parts(behind, tail) };
     assert!(left.iter().all(|byte| *byte == 0), "the module's last page shows {left:x?}");
-    log::info!("check-memory: module of {} bytes, {tail} behind it cleared", bytes.len());
+    assert!(pv::module::take().is_ok_and(|again| again.is_none()), "it was taken twice");
+
+    let before = module.bytes().to_vec();
+    let part = 100..before.len().min(3 * PAGE_SIZE).wrapping_sub(1);
+    assert!(module.wipe(part.clone()).is_ok());
+    for (at, (byte, was)) in module.bytes().iter().zip(&before).enumerate() {
+        let wanted = if part.contains(&at) { 0 } else { *was };
+        assert_eq!(*byte, wanted, "byte {at}");
+    }
+    log::info!("check-memory: module of {} bytes, {tail} behind it cleared, {part:?} wiped", before.len());
 }
 
 /// A byte that tells where it came from.

@@ -4,8 +4,10 @@
 use super::error::Errno;
 use super::page_table::{Access, Entry};
 use super::{PAGE_SIZE, direct_map, hypercall, p2m, start_info};
+use crate::wipe;
 use core::fmt;
 use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a module is of no use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +19,7 @@ pub enum ModuleError {
         /// And to end.
         end: usize,
     },
-    /// Xen refused what clears the rest of its last page.
+    /// Xen refused to let bytes of it be cleared: the rest of its last page, or what is not to be shown.
     Refused(Errno),
 }
 
@@ -33,7 +35,7 @@ impl fmt::Display for ModuleError {
             Self::Address { start, end } => {
                 write!(f, "it is said to lie at {start:#x} to {end:#x}, where the domain has no such pages")
             }
-            Self::Refused(errno) => write!(f, "its last page cannot be cleared behind it: {errno}"),
+            Self::Refused(errno) => write!(f, "it cannot be written: {errno}"),
         }
     }
 }
@@ -44,11 +46,19 @@ pub fn contains(address: usize) -> bool {
     module.contains(&address) || tail(&module).contains(&address)
 }
 
-/// The module's bytes; `None` where there is none. They begin a page, and behind them their last page is zero: a page
-/// that is granted is shown whole.
-pub fn bytes() -> Result<Option<&'static [u8]>, ModuleError> {
+/// The module, while parts of it can still be wiped. There is at most one.
+#[derive(Debug)]
+pub struct Module {
+    addresses: Range<usize>,
+}
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes the module; `None` where there is none, or it was taken before. It begins a page, and behind it its last page is
+/// zero: a page that is granted is shown whole.
+pub fn take() -> Result<Option<Module>, ModuleError> {
     let module = start_info().module();
-    if module.is_empty() {
+    if module.is_empty() || TAKEN.swap(true, Ordering::Relaxed) {
         return Ok(None);
     }
     let whole = module.start.is_multiple_of(PAGE_SIZE)
@@ -57,9 +67,28 @@ pub fn bytes() -> Result<Option<&'static [u8]>, ModuleError> {
         return Err(ModuleError::Address { start: module.start, end: module.end });
     }
     clear(&tail(&module))?;
-    // SAFETY: the pages lie in the direct map, which has them to be read, for ever (checked); the domain builder
-    // initialized them, nobody is ever given one to write, and what `clear` writes lies behind.
-    Ok(Some(unsafe { bytes_at(&module) }))
+    Ok(Some(Module { addresses: module }))
+}
+
+impl Module {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the pages lie in the direct map, which has them to be read, for ever (`take` has checked it); the domain
+        // builder initialized them, and nobody writes there but `wipe`, which borrows the only `Module` to do so.
+        unsafe { bytes_at(&self.addresses) }
+    }
+
+    /// The bytes for good: nobody writes there any more.
+    pub fn into_bytes(self) -> &'static [u8] {
+        // SAFETY: as in `bytes`, and with the only `Module` gone nothing calls `wipe`.
+        unsafe { bytes_at(&self.addresses) }
+    }
+
+    /// Makes a part of the bytes zero, counted from the first; what lies beyond the last is left alone.
+    pub fn wipe(&mut self, part: Range<usize>) -> Result<(), ModuleError> {
+        let at = |offset: usize| self.addresses.start.saturating_add(offset).min(self.addresses.end);
+        Ok(overwrite(&(at(part.start)..at(part.end)))?)
+    }
 }
 
 fn frame(address: usize) -> Option<xen::Mfn> {
@@ -73,22 +102,33 @@ fn tail(module: &Range<usize>) -> Range<usize> {
 
 /// Makes the tail zero. It is so as Xen gives memory out, and then nothing is written.
 fn clear(tail: &Range<usize>) -> Result<(), ModuleError> {
-    // SAFETY: the tail lies in the module's last page, which is mapped to be read (`bytes` has checked it); nobody
-    // writes there now.
+    // SAFETY: the tail lies in the module's last page, which is mapped to be read (`take` has checked it); nobody writes
+    // there now.
     if unsafe { bytes_at(tail) }.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
-    let page = tail.start & !PAGE_SIZE.wrapping_sub(1);
-    let frame = frame(page).ok_or(Errno::INVALID)?;
-    let map = |access| {
-        // SAFETY: the page stays where it was; only whether it can be written changes.
-        unsafe { hypercall::update_va_mapping(page, Entry::page(frame, access).0) }
-    };
-    map(Access::Write)?;
-    let start: *mut u8 = core::ptr::with_exposed_provenance_mut(tail.start);
-    // SAFETY: the bytes are within the page, which can be written now, and no reference to them is left.
-    unsafe { start.write_bytes(0, tail.len()) };
-    Ok(map(Access::Read)?)
+    Ok(overwrite(tail)?)
+}
+
+/// Makes bytes of the module's pages, to which there is no reference, zero. The pages can be written only meanwhile.
+fn overwrite(bytes: &Range<usize>) -> Result<(), Errno> {
+    let mut start = bytes.start;
+    while start < bytes.end {
+        let page = start & !PAGE_SIZE.wrapping_sub(1);
+        let end = bytes.end.min(page.saturating_add(PAGE_SIZE));
+        let frame = frame(page).ok_or(Errno::INVALID)?;
+        let map = |access| {
+            // SAFETY: the page stays where it was; only whether it can be written changes.
+            unsafe { hypercall::update_va_mapping(page, Entry::page(frame, access).0) }
+        };
+        map(Access::Write)?;
+        let first: *mut u8 = core::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: the bytes are within the page, which can be written now, and nobody has a reference to them.
+        unsafe { wipe::zero(first, end.saturating_sub(start)) };
+        map(Access::Read)?;
+        start = end;
+    }
+    Ok(())
 }
 
 /// # Safety

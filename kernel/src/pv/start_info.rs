@@ -172,7 +172,7 @@ impl StartInfo {
     }
 
     /// The addresses of the module (`ramdisk=`), as long as the file was; empty where there is none.
-    pub(super) fn module(&self) -> Range<usize> {
+    pub fn module(&self) -> Range<usize> {
         ramdisk::addresses(self.raw.mod_start, self.raw.mod_len, self.raw.flags, VIRT_BASE)
     }
 }

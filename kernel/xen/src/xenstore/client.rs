@@ -4,6 +4,7 @@ use super::error::Error;
 use super::interface::Rings;
 use super::wire::{self, Errno, HEADER_SIZE, Header, MessageType, PAYLOAD_MAX};
 use crate::ring::IndexError;
+use crate::secret::Wipe;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -94,6 +95,7 @@ pub struct Client {
     /// Watches with something to look at, each at most once: an event says no more than "look again".
     fired: VecDeque<WatchId>,
     counters: StoreCounters,
+    wipe: Wipe,
 }
 
 impl Client {
@@ -107,7 +109,13 @@ impl Client {
             watches: [const { None }; WATCHES_MAX],
             fired: VecDeque::new(),
             counters: StoreCounters::default(),
+            wipe: |bytes| bytes.fill(0),
         }
+    }
+
+    /// How bytes are wiped that were a value, or a part of one: it may have been a key.
+    pub fn set_wipe(&mut self, wipe: Wipe) {
+        self.wipe = wipe;
     }
 
     /// What befell the store's messages so far.
@@ -150,7 +158,9 @@ impl Client {
 
     /// Nobody waits for this reply any more.
     pub fn forget(&mut self, id: RequestId) {
-        self.outstanding.retain(|request| request.id != id);
+        for request in self.outstanding.extract_if(.., |request| request.id == id) {
+            discard(request, self.wipe);
+        }
     }
 
     /// Moves bytes both ways as far as they go. True where any moved: the store is to be notified, since it may wait
@@ -182,7 +192,7 @@ impl Client {
     /// An event may be lost by it, so every watch fires.
     pub fn resynchronise(&mut self, rings: &mut Rings<'_>) -> Result<(), IndexError> {
         self.counters.resynchronised.increment();
-        self.incoming = Incoming::START;
+        self.drop_incoming();
         for (watch, _) in self.watches() {
             self.fire(watch);
         }
@@ -193,7 +203,17 @@ impl Client {
     /// Watches are kept.
     pub(super) fn restart(&mut self) {
         self.outgoing.clear();
-        self.outstanding.clear();
+        for request in self.outstanding.drain(..) {
+            discard(request, self.wipe);
+        }
+        self.drop_incoming();
+    }
+
+    /// Gives up what has come only in part.
+    fn drop_incoming(&mut self) {
+        if let Incoming::Payload(_, payload) = &mut self.incoming {
+            (self.wipe)(payload);
+        }
         self.incoming = Incoming::START;
     }
 
@@ -265,8 +285,11 @@ impl Client {
         let mut moved = false;
         loop {
             let read = rings.replies.read(&mut chunk)?;
-            let Some(bytes) = chunk.get(..read).filter(|bytes| !bytes.is_empty()) else { return Ok(moved) };
+            let Some(bytes) = chunk.get_mut(..read).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(moved);
+            };
             self.feed(bytes);
+            (self.wipe)(bytes);
             moved = true;
         }
     }
@@ -392,6 +415,13 @@ impl Client {
         if !self.fired.contains(&watch) {
             self.fired.push_back(watch);
         }
+    }
+}
+
+/// Lets go of a request, with the reply that nobody took.
+fn discard(mut request: Outstanding, wipe: Wipe) {
+    if let Some(Ok(value)) = &mut request.reply {
+        wipe(value);
     }
 }
 

@@ -7,6 +7,7 @@ use super::client::{Client, OUTSTANDING_MAX, RequestId, WatchId};
 use super::error::Error;
 use super::interface::Rings;
 use super::wire::{self, Errno, MessageType};
+use crate::secret::Wipe;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,6 +46,11 @@ impl<'r, W: Wait> Session<'r, W> {
     /// The client beneath, for what it counted.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// How what may have been a secret is wiped, in the buffers of the client.
+    pub fn set_wipe(&mut self, wipe: Wipe) {
+        self.client.set_wipe(wipe);
     }
 
     /// What waits.

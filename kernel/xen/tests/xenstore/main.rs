@@ -5,5 +5,6 @@
 mod calls;
 mod daemon;
 mod lies;
+mod renewal;
 mod watches;
 mod wire;

@@ -39,7 +39,8 @@ fn what_is_kept_passes() {
             corpus.map(|(number, input)| (format!("corpora/{}, input {number}", target.name), input));
         let regressions = regressions(target);
         println!("{}: {} regressions, {} inputs of the corpus", target.name, regressions.len(), corpus.len());
-        for (what, input) in regressions.into_iter().chain(corpus) {
+        let empty = [(format!("{}, the empty input", target.name), Vec::new())];
+        for (what, input) in regressions.into_iter().chain(corpus).chain(empty) {
             if catch_unwind(|| (target.run)(&input)).is_err() {
                 failed.push(what);
             }

@@ -4,35 +4,16 @@
  * four 64-bit words (address, address in the host's memory, instructions, executions). When FILE.done is there, it is
  * whole. A repeated string instruction is a block of its own from its second round on, so each round counts as one
  * instruction, as it does for -icount.
- *
- * The declarations are those of QEMU's documented plugin interface, version 1 (docs/devel/tcg-plugins.rst).
  */
+
+#include "plugin.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef uint64_t qemu_plugin_id_t;
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-                                           void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags,
-                                          void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
-
-EXPORT int qemu_plugin_version = 1;
 
 /* A block stays for good, also when QEMU translates it again: a table by what it is. */
 struct block {

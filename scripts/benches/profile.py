@@ -4,9 +4,9 @@ import bisect
 import collections
 import os
 import struct
-import subprocess
 import time
-from pathlib import Path
+
+from .plugin import built
 
 XEN = range(0xFFFF82D000000000, 0xFFFF830000000000)
 # Linked at 1 GiB (kernel/src/pv/layout.rs).
@@ -20,14 +20,11 @@ class Profiler:
 
     def __init__(self, folder):
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._orders, self._out, self._plugin = folder / "orders", folder / "counts", folder / "profile.so"
+        self._plugin = built("profile", folder)
+        self._orders, self._out = folder / "orders", folder / "counts"
         self._done = folder / "counts.done"
         self._orders.unlink(missing_ok=True)
         os.mkfifo(self._orders)
-        source = Path(__file__).with_name("profile.c")
-        line = ["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", self._plugin, source, "-lpthread"]
-        subprocess.run(line, check=True)
 
     def arguments(self):
         """QEMU's words for it."""

@@ -4,37 +4,14 @@
  * Argument: out=FILE. Each time the instruction MARK runs, a line goes there: the further steps so far of dom0, of
  * guests and of Xen. Code that runs before the first mark is dom0's, and with it the 2 MiB of memory that it lies in;
  * all else is a guest's. One processor.
- *
- * The declarations are those of QEMU's documented plugin interface, version 1 (docs/devel/tcg-plugins.rst).
  */
 
+#include "plugin.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPORT __attribute__((visibility("default")))
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef uint64_t qemu_plugin_id_t;
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-                                           void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags,
-                                            void *data);
-/* op 0 adds. */
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *place, uint64_t value);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-
-EXPORT int qemu_plugin_version = 1;
 
 /* What domain-time (netstack/bench/src/bin) runs: a no-op with a displacement that nobody else writes. */
 static const uint8_t MARK[] = {0x0f, 0x1f, 0x84, 0x00, 'h', 'p', 'g', '!'};

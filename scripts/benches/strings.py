@@ -1,9 +1,8 @@
 """How many steps of the counted clock are further rounds of string instructions, from the plugin in strings.c."""
 
-import subprocess
-from pathlib import Path
-
 from rig.machine import MachineError
+
+from .plugin import built
 
 
 class Strings:
@@ -12,11 +11,7 @@ class Strings:
     owners = ("dom0", "guest", "xen")
 
     def __init__(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        self._plugin, self._out = folder / "strings.so", folder / "strings"
-        source = Path(__file__).with_suffix(".c")
-        line = ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-o", self._plugin, source]
-        subprocess.run(line, check=True)
+        self._plugin, self._out = built("strings", folder), folder / "strings"
 
     def arguments(self):
         """QEMU's words for it."""

@@ -18,7 +18,10 @@ SERVER = """dnsmasq --conf-file=/dev/null --port=0 --no-ping --user=root --inter
     --dhcp-range=10.0.2.70,10.0.2.79,255.255.255.0,1h --dhcp-authoritative --dhcp-leasefile=/tmp/leases \
     --pid-file=/run/dnsmasq.pid {hosts}"""
 
-COUNT = re.compile(r"^\s*(\d+) requests in", re.MULTILINE)
+COUNT = re.compile(r"^\s*(\d+) requests in \S+, ([\d.]+)([KMG]?)B read", re.MULTILINE)
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+# From this size on responses that are under way count by their bytes: of 256 at a time none may be finished in a second.
+LARGE = 1 << 20
 ERRORS = re.compile(r"^\s*(Socket errors|Non-2xx).*", re.MULTILINE)
 
 
@@ -90,7 +93,8 @@ class Guest(Domain):
         counts = trace.read((self.machine.share / "trace").read_bytes(), self.number)
         if counts["lost"] or not counts["wake"]:
             raise MachineError(f"the trace of {self.name} lost {counts['lost']} records, saw {counts['wake']} wakes")
-        return {name: count / int(COUNT.search(out)[1]) for name, count in counts.most_common()}
+        requests = self._answered(path, out)
+        return {name: count / requests for name, count in counts.most_common()}
 
     def settle(self):
         """Gives it time to end what it began at its boot."""
@@ -130,12 +134,18 @@ sysctl -qw net.ipv4.ip_local_port_range='1024 65535'
         out = self.machine.check(script, 1200)
         lines = out.split()
         before, after = [int(word) for word in lines[:2]], [int(word) for word in lines[-2:]]
-        count = COUNT.search(out)
-        if not count or not int(count[1]):
-            raise MachineError(f"wrk against {self.name}: {out}")
+        requests = self._answered(path, out)
         errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
         guest, dom0 = (later - earlier for earlier, later in zip(before, after))
         events = self.events() - events
         steps = self._strings.between_marks() if self._strings else {}
-        result = {"requests": int(count[1]), "guest": guest, "dom0": dom0, "events": events}
+        result = {"requests": requests, "guest": guest, "dom0": dom0, "events": events}
         return {**result, "steps": steps, "errors": errors}
+
+    def _answered(self, path, out):
+        """How many requests for NUMBER.bin were answered, by what wrk says. There has to be one."""
+        size, count = int(path.removesuffix(".bin")), COUNT.search(out)
+        requests = count and (float(count[2]) * UNITS[count[3]] / size if size >= LARGE else int(count[1]))
+        if not requests:
+            raise MachineError(f"wrk against {self.name}: {out}")
+        return requests

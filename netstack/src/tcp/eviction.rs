@@ -84,13 +84,9 @@ impl<S: Service> Tcp<S> {
     /// Takes note of what a step has changed.
     #[inline]
     pub(super) fn account(&mut self, at: u32, before: Holding, after: Holding) {
-        if before != after {
-            self.account_change(at, before, after);
+        if before == after {
+            return;
         }
-    }
-
-    #[inline(always)]
-    fn account_change(&mut self, at: u32, before: Holding, after: Holding) {
         if before.sending != after.sending {
             self.shared.pool.account(before.sending, after.sending);
             match (before.sending, after.sending) {

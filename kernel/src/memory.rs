@@ -6,7 +6,7 @@
 mod heap;
 mod pages;
 
-pub use heap::{allocations, in_use as heap_in_use};
+pub use heap::{Usage, allocations, usage as heap_usage};
 pub use pages::{Page, free as free_pages};
 
 use crate::pv::boot::Entry;

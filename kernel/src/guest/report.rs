@@ -115,13 +115,14 @@ impl Guest {
             grants.free()
         );
         log::info!(
-            "memory: free_pages={} given_pages={} heap_bytes={} console_lost={} console_ignored={}",
+            "memory: free_pages={} given_pages={} console_lost={} console_ignored={}",
             memory::free_pages(),
             self.allotment.given(),
-            memory::heap_in_use(),
             console::lost(),
             console::ignored()
         );
+        let heap = memory::heap_usage();
+        log::info!("heap: bytes={} peak={} size={}", heap.in_use, heap.peak, heap.size);
         log::info!(
             "ring: phase={:?} tx_in_flight={} rx_posted={} quarantined={}",
             device.phase(),

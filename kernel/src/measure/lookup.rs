@@ -24,11 +24,11 @@ const STRIDE: usize = 7919;
 
 fn measure(entry: boot::Entry) -> ! {
     kernel::boot::machine(entry);
-    let (start, heap) = (uptime::ticks(), memory::heap_in_use());
+    let (start, heap) = (uptime::ticks(), memory::heap_usage().in_use);
     let Chosen { mut site, source, .. } = kernel::site::open(module::take());
     let opened = uptime::ticks().wrapping_sub(start);
     assert_eq!(source, Source::Ramdisk);
-    let grown = memory::heap_in_use().wrapping_sub(heap);
+    let grown = memory::heap_usage().in_use.wrapping_sub(heap);
     log::info!("measure-lookup: pages={} open_ticks={opened} heap_bytes={grown}", site.pages());
 
     let pages = site.pages();
@@ -36,9 +36,9 @@ fn measure(entry: boot::Entry) -> ! {
         (0..LOOKUPS).map(|number| name(number.wrapping_mul(STRIDE).checked_rem(pages))).collect();
     let paths: Vec<_> = names.iter().filter_map(|name| Path::parse(name).ok()).collect();
     assert_eq!(paths.len(), LOOKUPS);
-    let heap = memory::heap_in_use();
+    let heap = memory::heap_usage().in_use;
     let first = round(&mut site, &paths);
-    let grown = memory::heap_in_use().wrapping_sub(heap);
+    let grown = memory::heap_usage().in_use.wrapping_sub(heap);
     // Of several the one that no other domain came into.
     let again = (0..ROUNDS).map(|_| round(&mut site, &paths)).min().unwrap_or_default();
     log::info!(

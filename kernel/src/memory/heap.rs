@@ -21,7 +21,18 @@ const STEP: usize = 16 * PAGE_SIZE;
 struct Heap {
     region: Region,
     lists: [Option<NonNull<Link>>; CLASSES.len()],
-    in_use: usize,
+    usage: Usage,
+}
+
+/// What the heap has given out, and what it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Usage {
+    /// Bytes that are allocated, counted in whole blocks.
+    pub in_use: usize,
+    /// The most that were so at a time.
+    pub peak: usize,
+    /// Bytes of the region, which never shrinks.
+    pub size: usize,
 }
 
 /// What a free block holds.
@@ -33,7 +44,7 @@ struct Link {
 unsafe impl Send for Heap {}
 
 static HEAP: Mutex<Heap> =
-    Mutex::new(Heap { region: Region::empty(), lists: [None; CLASSES.len()], in_use: 0 });
+    Mutex::new(Heap { region: Region::empty(), lists: [None; CLASSES.len()], usage: Usage::NONE });
 
 /// Blocks given out so far. Only the one vCPU writes it, so a load and a store will do.
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -43,9 +54,9 @@ pub fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// Bytes that are allocated, counted in whole blocks.
-pub fn in_use() -> usize {
-    HEAP.lock().in_use
+/// How much of the heap is in use.
+pub fn usage() -> Usage {
+    HEAP.lock().usage
 }
 
 /// The class of a layout: its number and its blocks' layout.
@@ -56,6 +67,10 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
     let number = CLASSES.iter().position(|size| *size >= layout.size())?;
     let block = Layout::from_size_align(*CLASSES.get(number)?, ALIGN).ok()?;
     Some((number, block))
+}
+
+impl Usage {
+    const NONE: Self = Self { in_use: 0, peak: 0, size: 0 };
 }
 
 impl Heap {
@@ -73,7 +88,9 @@ impl Heap {
             Some(address) => address,
             None => self.carve(block)?,
         };
-        self.in_use = self.in_use.saturating_add(block.size());
+        let usage = &mut self.usage;
+        usage.in_use = usage.in_use.saturating_add(block.size());
+        usage.peak = usage.peak.max(usage.in_use);
         Some(address)
     }
 
@@ -97,6 +114,7 @@ impl Heap {
             // SAFETY: `take_low` gives bytes that follow on from what it gave last time, and nobody but this calls it.
             unsafe { self.region.extend(bytes) };
         }
+        self.usage.size = self.region.size();
         Some(())
     }
 
@@ -105,7 +123,7 @@ impl Heap {
     unsafe fn free(&mut self, address: NonNull<u8>, layout: Layout) {
         let class = class(layout);
         let size = class.map_or(layout.size(), |(_, block)| block.size());
-        self.in_use = self.in_use.saturating_sub(size);
+        self.usage.in_use = self.usage.in_use.saturating_sub(size);
         match class.and_then(|(number, _)| self.lists.get_mut(number)) {
             Some(list) => {
                 let link = address.cast::<Link>();

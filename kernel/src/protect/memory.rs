@@ -143,7 +143,7 @@ fn fills_and_compares() {
 
 /// Blocks of all sizes keep their bytes while others come and go, and all of it comes back.
 fn heap() {
-    let before = memory::heap_in_use();
+    let before = memory::heap_usage().in_use;
     let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(256);
     let mut random = 12345_usize;
     for step in 0..20_000_usize {
@@ -160,7 +160,7 @@ fn heap() {
         }
     }
     drop(blocks);
-    assert_eq!(memory::heap_in_use(), before, "bytes of the heap are missing");
+    assert_eq!(memory::heap_usage().in_use, before, "bytes of the heap are missing");
 }
 
 /// Every page can be had, is zero, differs from every other, has a frame, and comes back.

@@ -31,15 +31,17 @@ impl Shown {
         mut write: impl FnMut(&'static str, u64) -> bool,
     ) {
         self.not_before_micros = now_micros.saturating_add(self.period_micros);
+        let mut refused = false;
         for (place, (name, value)) in counters.enumerate() {
+            // Each has its place from the first time on, refused or not: what this takes of the heap is settled then.
             if place >= self.values.len() {
                 self.values.push(0);
             }
             let Some(shown) = self.values.get_mut(place).filter(|shown| **shown != value) else { continue };
-            if !write(name, value) {
-                return;
+            refused = refused || !write(name, value);
+            if !refused {
+                *shown = value;
             }
-            *shown = value;
         }
     }
 

@@ -33,10 +33,9 @@ SECONDS = 300
 # What ends by itself, such as the last retransmissions of a connection, takes its time.
 REST_SECONDS = 180
 
-FREE = ("memory", "free_pages")
-# Pages: one step of the heap's region. The bytes that it has given out are the same to the byte; the region itself never
-# shrinks, and how many blocks of each size are out at the fullest moment is chance, of the warm-up as of the load.
-HEAP_GROWS = 16
+# What the heap keeps for its fullest moment, which is chance, of the warm-up as of the load: its region never shrinks.
+STEP = 65_536
+KEPT = (("memory", "free_pages"), ("heap", "peak"), ("heap", "size"))
 
 RULES = """
 table ip soak {{
@@ -177,12 +176,15 @@ def loaded(stage, load, total, in_a_row):
         print(f"figure soak: {rate(in_a_row, began):.0f} connections a second", flush=True)
     with stage.check("soak: memory, grants and rings are at the end what they were at the start"):
         counters, after = at_rest(stage)
-        # The heap's bytes are the same to the byte; its region grows to the most it was ever asked for at a time.
-        grown = int(before.pop(FREE)) - int(after[FREE])
-        print(f"figure soak: the heap's region grew by {grown} pages", flush=True)
-        moved = {key: (value, after[key]) for key, value in before.items() if after[key] != value}
+        moved = {key: (value, after[key]) for key, value in before.items() if after[key] != value and key not in KEPT}
         require(not moved, f"before and after: {moved}")
-        require(grown <= HEAP_GROWS, f"the heap's region grew by {grown} pages")
+        free, peak, size = ((int(before[key]), int(after[key])) for key in KEPT)
+        print(f"figure soak: the heap gives out {after['heap', 'bytes']} bytes, as before; its fullest moment had", end=" ")
+        print(f"{peak[0]}, then {peak[1]}, its region {size[0]}, then {size[1]}", flush=True)
+        # Whatever is no longer free is the heap's, and it has no more than its fullest moment took, and a third of that
+        # (what the stack's budgets reckon with: `Limits::for_guest`), in steps of the region.
+        require((free[0] - free[1]) * 4096 == size[1] - size[0], f"pages: {free}, the heap's bytes: {size}")
+        require(size[1] <= peak[1] // 3 * 4 + STEP, f"the heap's region has {size[1]} bytes for {peak[1]}")
         odd = {name: counters[name] for name in ("net_lies", "net_rx_quarantined", "static_grant_not_held",
                                                  "net_tx_backend_error") if counters.get(name)}  # fmt: skip
         require(not odd, f"it counted {odd}")

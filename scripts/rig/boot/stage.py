@@ -96,4 +96,4 @@ class Stage:
         """What the guest's tables hold, and the bytes that its heap has given out."""
         _, tables = counting.shown(self)
         held = re.findall(r"\] INFO  gauge (\w+)=(\d+)\n", self.domain.said())
-        return {name: int(value) for name, value in held} | {"heap_bytes": int(tables["memory"]["heap_bytes"])}
+        return {name: int(value) for name, value in held} | {"heap_bytes": int(tables["heap"]["bytes"])}

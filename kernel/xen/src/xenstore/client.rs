@@ -99,15 +99,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client whose first request has an id made of `seed`: one that stale replies are unlikely to have.
+    /// A client whose first request has an id made of `seed`: one that stale replies are unlikely to have. What waits has
+    /// its room from the start.
     pub fn new(seed: u32) -> Self {
         Self {
             next_request: seed,
-            outgoing: VecDeque::new(),
+            outgoing: VecDeque::with_capacity(OUTGOING_MAX),
             incoming: Incoming::START,
-            outstanding: Vec::new(),
+            outstanding: Vec::with_capacity(OUTSTANDING_MAX),
             watches: [const { None }; WATCHES_MAX],
-            fired: VecDeque::new(),
+            fired: VecDeque::with_capacity(WATCHES_MAX),
             counters: StoreCounters::default(),
             wipe: |bytes| bytes.fill(0),
         }

@@ -1,6 +1,7 @@
 //! From the four numbers of a segment to its connection: a hash table with a secret key, so that no peer can make its
 //! connections collide. The work is the same for ten connections and for a hundred thousand.
 
+use super::limits::Limits;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
@@ -92,10 +93,11 @@ impl<T> Entry<T> {
 }
 
 impl<T> Table<T> {
+    /// A table with room for as many as any limit allows.
     pub(super) fn new() -> Self {
         Self {
-            slots: Vec::new(),
-            buckets: alloc::vec![NONE; 16],
+            slots: Vec::with_capacity(Limits::LEAST),
+            buckets: alloc::vec![NONE; Limits::LEAST],
             free: NONE,
             oldest: NONE,
             newest: NONE,

@@ -57,6 +57,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// However small the machine, each table may hold so many: a power of two.
+    pub const LEAST: usize = 64;
+
     /// Free bytes with which [`Limits::for_guest`] gives the defaults: more is of no use to TCP.
     pub const ENOUGH: usize = 229 << 20;
 
@@ -74,9 +77,9 @@ impl Limits {
         // Nine sixteenths, one, one, two and three of them, by the size of each.
         let share = bytes / 16;
         Self {
-            connections: (share.saturating_mul(9) / 512).clamp(64, default.connections),
-            half_open: (share / 256).clamp(64, default.half_open),
-            time_wait: (share / 192).clamp(64, default.time_wait),
+            connections: (share.saturating_mul(9) / 512).clamp(Self::LEAST, default.connections),
+            half_open: (share / 256).clamp(Self::LEAST, default.half_open),
+            time_wait: (share / 192).clamp(Self::LEAST, default.time_wait),
             receive_all: share.saturating_mul(2).clamp(131_072, default.receive_all),
             sending: share.saturating_mul(3).clamp(131_072, default.sending),
             ..default

@@ -4,6 +4,7 @@
 //! highest bit in which its tick differs from the wheel's, and falls to lower levels as the wheel turns (Varghese and
 //! Lauck, 1987, scheme 7).
 
+use super::limits::Limits;
 use crate::Instant;
 use alloc::vec::Vec;
 use core::mem;
@@ -49,9 +50,10 @@ struct Place {
 }
 
 impl Wheel {
+    /// A wheel with room for as many timers as any limit allows.
     pub(super) fn new() -> Self {
         let level = Level { occupied: 0, heads: [NONE; SLOTS] };
-        Self { now: 0, levels: [level; LEVELS], armed: 0, nodes: Vec::new() }
+        Self { now: 0, levels: [level; LEVELS], armed: 0, nodes: Vec::with_capacity(Limits::LEAST) }
     }
 
     /// Makes the timer expire at `deadline` or up to a tick later, unless it is armed for an earlier time already: then

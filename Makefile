@@ -5,9 +5,9 @@ here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 # With -C, PWD still says where make was called; without, it may be older than the folder we are in.
 moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--directory)')
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
-export SITE XEN PORT MEMORY EXTRA
+export SITE XEN PORT MEMORY EXTRA PARTITIONED
 
-.PHONY: help run test test-full image tar tap mutants bench bench-xen bench-tap fuzz soak site-check
+.PHONY: help run test test-full image ec2-image tar tap mutants bench bench-xen bench-tap fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,6 +19,9 @@ run: image ## boot the guest under Xen, print its console and its URL; Ctrl-C en
 
 image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for xl
 	@$(here)/scripts/image
+
+ec2-image: image ## build/halfpage-ec2.img: a raw disk for EC2's PV-GRUB; scripts/ec2-upload brings it there
+	@$(here)/scripts/need python3 && exec $(here)/scripts/ec2-image
 
 tar: site-check ## build/site.tar, a ramdisk of SITE, and build/site-pack, by which scripts/publish makes such tars
 	@$(here)/scripts/tar
@@ -62,7 +65,8 @@ bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp
 #= SITE=dir            the site to embed (default: site/content)
 #= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
+#= PARTITIONED=1       ec2-image: with a partition table, for hd0,0
 #= ON=xen|tap          bench: only the figures from there
 #= BENCH=words         bench: options of its scripts, e.g. ON=tap BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
 #= MINUTES=n           mutants: so long for cargo-mutants; the next run goes on where it stopped
-#= EXTRA=words         run: the guest's command line, e.g. EXTRA="log=debug"
+#= EXTRA=words         run, ec2-image: the guest's command line, e.g. EXTRA="log=debug"

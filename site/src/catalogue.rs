@@ -1,12 +1,14 @@
 //! The catalogue of pages: from a path to its page in a few steps, however many there are.
 
+use crate::etag::{self, Hash};
 use crate::http::target::Path;
-use crate::page::{INDEX, Page};
+use crate::page::{INDEX, Page, stated_tag};
 use crate::representation::Coding;
 use crate::resolve::Rules;
 use crate::rules::{Complaint, Headers, Redirects, headers, redirects};
 use crate::tar::{BLOCK, Kind, Member, Name, TarError, TarFault};
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -15,12 +17,16 @@ pub struct Site {
     tar: &'static [u8],
     /// Open addressing, linear probing; a power of two, at most two thirds full.
     ///
-    /// The keys are the site's, which its owner chose, so the longest probe is a property of the site:
+    /// The keys are the site's, which its owner chose, so the untagged probe is a property of the site:
     /// no request can make it longer, and the hash needs no secret.
     slots: Box<[Slot]>,
     pages: usize,
-    /// Files of the tar that are served: pages, and their representations.
-    files: usize,
+    /// Heads of responses that may have to be made: one for each file that is served, and one more for each whose entity
+    /// tag takes a while.
+    heads: usize,
+    /// Slots of pages that lack an entity tag, and how far it is for the first of them.
+    untagged: VecDeque<usize>,
+    hash: Hash,
     pub(crate) rules: Rules,
 }
 
@@ -87,13 +93,15 @@ impl Site {
             return Err(SiteError::TooLarge);
         }
         let files = files(tar)?;
-        let count = files.len();
+        let heads =
+            files.iter().fold(files.len(), |heads, file| heads.saturating_add(usize::from(file.is_long)));
         let size = files.len().saturating_add(files.len() / 2).saturating_add(1).next_power_of_two();
         let mut slots = Vec::new();
         reserve(&mut slots, size)?;
         slots.resize(size, Slot::EMPTY);
         let (slots, rules) = (slots.into_boxed_slice(), Rules::default());
-        let mut site = Self { tar, slots, pages: 0, files: count, rules };
+        let mut site =
+            Self { tar, slots, pages: 0, heads, untagged: VecDeque::new(), hash: Hash::default(), rules };
         for file in files {
             site.insert(file);
         }
@@ -134,7 +142,7 @@ impl Site {
 
     /// Bytes of memory that are to be left for pages, which are made as they are asked for.
     pub fn to_come(&self) -> usize {
-        self.files.saturating_mul(FILE_BYTES)
+        self.heads.saturating_mul(FILE_BYTES)
     }
 
     /// What a request's path names, as GitHub Pages has it: for a path that ends in `/`, the index of that folder; else
@@ -177,7 +185,30 @@ impl Site {
         });
         let page = Page::of_member(&member, encoded, &self.rules.headers);
         self.slots.get_mut(index)?.page = Some(page);
+        if page.untagged().is_some() {
+            self.untagged.push_back(index);
+        }
         Some(page)
+    }
+
+    /// Goes on with the entity tags of long bodies, if one is wanted: by so much that a connection can wait for it.
+    #[inline(always)]
+    pub fn tag(&mut self) {
+        if !self.untagged.is_empty() {
+            self.tag_first();
+        }
+    }
+
+    #[cold]
+    fn tag_first(&mut self) {
+        let slot = self.untagged.front().and_then(|index| self.slots.get_mut(*index));
+        let Some(Slot { page: Some(page), .. }) = slot else { return };
+        let Some(tag) = page.untagged().and_then(|untagged| self.hash.read(untagged.body)) else { return };
+        *page = page.tagged(&tag);
+        if page.untagged().is_none() {
+            self.untagged.pop_front();
+        }
+        self.hash = Hash::default();
     }
 
     /// The member of this name with this ending.
@@ -187,7 +218,7 @@ impl Site {
         member(self.tar, slot.block)
     }
 
-    fn insert(&mut self, File { block, hash, is_page }: File) {
+    fn insert(&mut self, File { block, hash, is_page, .. }: File) {
         let tar = self.tar;
         let is_it = |name: Name<'_>| member(tar, block).is_some_and(|own| name.bytes().eq(own.name.bytes()));
         let Some(index) = self.probe(hash, is_it) else { return };
@@ -234,6 +265,8 @@ struct File {
     /// The hash of its name.
     hash: u64,
     is_page: bool,
+    /// Whether its entity tag takes more than one go.
+    is_long: bool,
 }
 
 /// Whether a member has a URL of its own.
@@ -258,7 +291,13 @@ fn files(tar: &'static [u8]) -> Result<Vec<File>, SiteError> {
                     let more = files.len().max(FILES_AT_FIRST);
                     reserve(&mut files, more)?;
                 }
-                files.push(File { block, hash: hash(member.name.bytes()), is_page: is_page(&member) });
+                let is_long = stated_tag(&member).is_none() && member.body.len() > etag::SLICE;
+                files.push(File {
+                    block,
+                    hash: hash(member.name.bytes()),
+                    is_page: is_page(&member),
+                    is_long,
+                });
             }
         }
         at = member.next;

@@ -1,11 +1,12 @@
 //! A page: what a URL names, in every form that it can be had in.
 
+use crate::etag::{self, Hash};
 use crate::fields::Fields;
 use crate::http::target;
 use crate::representation::{Coding, Parts, Representation};
 use crate::rules::Headers;
 use crate::tar::{Member, Name};
-use crate::{cache_control, etag, media_type};
+use crate::{cache_control, media_type};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -50,9 +51,13 @@ impl Page {
         }
         let encoded: Vec<_> = encoded.collect();
         let representation = |coding, member: &Member<'static>, modified| {
-            let tag = match member.etag.filter(|tag| is_opaque_tag(tag)) {
+            let tag = match stated_tag(member) {
                 Some(tag) => Vec::from(tag),
-                None => etag::of(member.body),
+                None if member.body.len() <= etag::SLICE => {
+                    Hash::default().read(member.body).unwrap_or_default()
+                }
+                // Page::tagged follows.
+                None => Vec::new(),
             };
             Representation::new(&Parts {
                 coding,
@@ -91,6 +96,23 @@ impl Page {
         Box::leak(Box::new(Self { name, location: &[], modified: 0, identity, encoded: &[] }))
     }
 
+    /// The same page with an entity tag for its first representation that has none.
+    pub fn tagged(&'static self, tag: &[u8]) -> &'static Self {
+        let mut tag = Some(tag);
+        let mut with_tag = |of: &Representation| match tag.take_if(|_| of.etag().is_empty()) {
+            Some(tag) => of.tagged(tag),
+            None => *of,
+        };
+        let identity = with_tag(&self.identity);
+        let encoded: Vec<_> = self.encoded.iter().map(with_tag).collect();
+        Box::leak(Box::new(Self { identity, encoded: Box::leak(encoded.into_boxed_slice()), ..*self }))
+    }
+
+    /// A representation that has no entity tag yet.
+    pub fn untagged(&'static self) -> Option<&'static Representation> {
+        self.representations().find(|representation| representation.etag().is_empty())
+    }
+
     /// Every representation, the file as it is first.
     pub fn representations(&'static self) -> impl Iterator<Item = &'static Representation> {
         core::iter::once(&self.identity).chain(self.encoded)
@@ -118,6 +140,11 @@ fn folder(index: Name<'_>) -> &'static [u8] {
     }
     location.truncate(location.len().saturating_sub(INDEX.len()));
     Box::leak(location.into_boxed_slice())
+}
+
+/// The entity tag that the tar states, if it can be one.
+pub fn stated_tag(member: &Member<'static>) -> Option<&'static [u8]> {
+    member.etag.filter(|tag| is_opaque_tag(tag))
 }
 
 /// `etagc` of RFC 9110, section 8.8.3, without obs-text.

@@ -55,7 +55,7 @@ impl Coding {
 }
 
 /// A representation. Its bytes and its head are there for good.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Representation {
     /// How its bytes are encoded.
     pub coding: Coding,
@@ -88,7 +88,7 @@ pub struct Parts<'a> {
     pub body: &'static [u8],
     /// The media type of the decoded bytes, with its parameters.
     pub media_type: &'a [u8],
-    /// The opaque tag, without quotes; nothing for a page of the server's own.
+    /// The opaque tag, without quotes; nothing for a page of the server's own, and where it is not known yet.
     pub etag: &'a [u8],
     /// When the page was last modified, in seconds since 1970.
     pub modified: Option<u64>,
@@ -140,14 +140,21 @@ impl Representation {
         }
         marks.etag = mark(&head);
         if !parts.etag.is_empty() {
-            head.extend_from_slice(ETAG);
-            head.push(b'"');
-            head.extend_from_slice(parts.etag);
-            head.push(b'"');
+            etag_line(&mut head, parts.etag);
         }
         marks.end = mark(&head);
         head.extend_from_slice(DATE);
         Self { coding: parts.coding, body: parts.body, head: Box::leak(head.into_boxed_slice()), marks }
+    }
+
+    /// The same with an entity tag, where it had none.
+    pub fn tagged(&self, tag: &[u8]) -> Self {
+        let (before, date) = self.head.split_at_checked(usize::from(self.marks.etag)).unwrap_or_default();
+        let mut head = Vec::from(before);
+        etag_line(&mut head, tag);
+        let end = u16::try_from(head.len()).unwrap_or(u16::MAX);
+        head.extend_from_slice(date);
+        Self { head: Box::leak(head.into_boxed_slice()), marks: Marks { end, ..self.marks }, ..*self }
     }
 
     /// The head of a 200 on a connection that stays open, up to the date.
@@ -205,6 +212,12 @@ impl Representation {
     }
 }
 
+fn etag_line(head: &mut Vec<u8>, tag: &[u8]) {
+    for part in [ETAG, b"\"", tag, b"\""] {
+        head.extend_from_slice(part);
+    }
+}
+
 fn line(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     for part in [b"\r\n", name, b": ", value] {
         head.extend_from_slice(part);
@@ -256,6 +269,30 @@ mod tests {
         ] {
             assert_eq!(part, expected.concat().as_bytes(), "{}", part.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_tag_is_put_where_there_was_none() {
+        let fields = Fields::new(b"no-cache");
+        let made = |etag| {
+            let (coding, modified) = (Coding::Gzip, Some(784_111_777));
+            let parts = Parts {
+                coding,
+                body: b"body",
+                media_type: b"a/b",
+                etag,
+                modified,
+                varies: true,
+                fields: &fields,
+            };
+            Representation::new(&parts)
+        };
+        let (without, with) = (made(b""), made(b"tag"));
+        assert_eq!(without.etag(), b"");
+        let tagged = without.tagged(b"tag");
+        assert_eq!(tagged.response(), with.response());
+        assert_eq!(tagged.etag(), b"\"tag\"");
+        assert_eq!((tagged.instead(), tagged.not_modified()), (with.instead(), with.not_modified()));
     }
 
     #[test]

@@ -424,11 +424,13 @@ impl Service for Server {
         stream: &mut dyn Stream,
     ) -> usize {
         let taken = self.take(&mut connection.0, bytes, end, stream);
+        self.site.tag();
         connection.0.arm(&self.config, stream);
         taken
     }
 
     fn acknowledged(&mut self, connection: &mut Connection, stream: &mut dyn Stream) {
+        self.site.tag();
         connection.0.progress(stream.now());
         connection.0.arm(&self.config, stream);
     }

@@ -95,8 +95,8 @@ impl Pattern {
         }
     }
 
-    /// Matches a path, percent-encoded, without its leading `/`. A `/` at the end of either makes no difference, and
-    /// `FOLDER/*` is also `FOLDER`.
+    /// Matches a path, percent-encoded, without its leading `/`. A `/` at the end of either makes no difference, unless
+    /// something stands behind a `*`, and `FOLDER/*` is also `FOLDER`.
     pub fn matches<'a>(&self, path: &'a [u8]) -> Option<Captures<'a>> {
         let mut captures = Captures::default();
         let mut rest = path;

@@ -1,6 +1,13 @@
 //! A client at the other end of a stream, for tests: what TCP does between the two, without loss or delay.
 #![allow(dead_code, reason = "each test crate uses its part")]
-#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a failure is the test's failure")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a failure is the test's failure"
+)]
+
+pub mod plain;
 
 use core::net::SocketAddr;
 use netstack::{Chunk, Duration, Instant, Service, Stream};

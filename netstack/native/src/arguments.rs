@@ -16,6 +16,8 @@ usage: halfpage-tap --tap NAME --ip ADDRESS/LENGTH [--gw ADDRESS] [options]
   --tap NAME        the tap to serve on; it is made if it is not there (the host's side is yours to bring up)
   --site DIR|TAR    the site to serve (default: the one that was built in)
   --mac ADDRESS     the link address (default: one made from the tap's name)
+  --tls-cert FILE   serve HTTPS on port 443 too, with this certificate chain in PEM
+  --tls-key FILE    and its key
   --no-offload      sum and cut segments here, not in the device
   --memory MIB      what TCP may take of the heap (default: enough for 100,000 connections)
   --log LEVEL       error, warn, info (default), debug or trace";
@@ -38,6 +40,8 @@ pub struct Arguments {
     pub config: Config,
     /// Another site than the embedded one.
     pub site: Option<SitePath>,
+    /// A certificate chain and its key, in PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// The server's link address.
     pub mac: Address,
     /// Checksums and segmentation are left to the device.
@@ -53,6 +57,7 @@ impl Arguments {
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut tap, mut ip, mut gateway, mut site, mut mac, mut name) =
             (None, None, None, None, None, None);
+        let (mut cert, mut key) = (None, None);
         let (mut offload, mut limits, mut log) = (true, Limits::default(), LevelFilter::Info);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -67,6 +72,8 @@ impl Arguments {
                 "--site" => site = Some(value()?),
                 "--mac" => mac = Some(link_address(&value()?)?),
                 "--name" => name = Some(value()?.into_boxed_str()),
+                "--tls-cert" => cert = Some(PathBuf::from(value()?)),
+                "--tls-key" => key = Some(PathBuf::from(value()?)),
                 "--no-offload" => offload = false,
                 "--memory" => {
                     let value = value()?;
@@ -92,7 +99,12 @@ impl Arguments {
             if Path::new(&site).is_dir() { SitePath::Folder(site.into()) } else { SitePath::Tar(site.into()) }
         });
         let mac = mac.unwrap_or_else(|| address_of(&tap));
-        Ok(Some(Self { tap, config, site, mac, offload, limits, log }))
+        let tls = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => return Err("--tls-cert and --tls-key go together".into()),
+        };
+        Ok(Some(Self { tap, config, site, tls, mac, offload, limits, log }))
     }
 }
 

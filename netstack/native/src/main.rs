@@ -3,10 +3,12 @@
 mod arguments;
 mod console;
 mod heap;
+mod secure;
 mod serve;
 
 use arguments::{Arguments, SitePath, USAGE};
-use site::Site;
+use serve::Clock;
+use site::{Config, Server, Site};
 use site_pack::Stamp;
 use std::process::ExitCode;
 use std::{env, fs};
@@ -44,7 +46,16 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let (signals, told) = Signals::heed().map_err(|error| error.to_string())?;
     let port = Port::open(&arguments.tap, arguments.offload, told)
         .map_err(|error| format!("tap {}: {error}", arguments.tap))?;
-    serve::run(port, &signals, site, arguments).map_err(|error| error.to_string())
+    let clock = Clock::start();
+    let server = Server::new(site, Config::default(), clock.wall());
+    let run = match &arguments.tls {
+        None => serve::run(port, &signals, server, &clock, arguments),
+        Some((cert, key)) => {
+            let server = secure::server(server, cert, key)?;
+            serve::run(port, &signals, server, &clock, arguments)
+        }
+    };
+    run.map_err(|error| error.to_string())
 }
 
 /// The site of a folder, of a tar, or the embedded one. It stays for good.

@@ -3,8 +3,9 @@
 use crate::arguments::Arguments;
 use crate::heap;
 use netstack::stack::Event;
-use netstack::{Duration, Instant, Stack};
-use site::{Config, Server, Site, WallClock};
+use netstack::{Duration, Instant, Service, Stack};
+use site::tls::TlsServer;
+use site::{Server, WallClock};
 use std::fs::File;
 use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,12 +17,43 @@ const BATCH: usize = 256;
 /// How long open connections have to end once the program is told to.
 const STOPPING: Duration = Duration::from_secs(10);
 
+/// A service that says what it counted and how things stand with it.
+pub trait Served: Service {
+    /// Each counter's name and value.
+    fn counters(&self) -> Vec<(&'static str, u64)>;
+
+    /// What it keeps.
+    fn gauges(&self) -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
+}
+
+impl Served for Server {
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.counters().iter().collect()
+    }
+}
+
+impl Served for TlsServer {
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.http().counters().iter().chain(self.counters().iter()).collect()
+    }
+
+    fn gauges(&self) -> Vec<(&'static str, usize)> {
+        vec![("tls_kept", self.kept())]
+    }
+}
+
 /// Serves until SIGINT or SIGTERM; then ends the connections and prints what was counted. SIGUSR1 shows how things stand.
-pub fn run(mut port: Port, signals: &Signals, site: Site, arguments: Arguments) -> io::Result<()> {
-    let clock = Clock::start();
+pub fn run<S: Served>(
+    mut port: Port,
+    signals: &Signals,
+    mut server: S,
+    clock: &Clock,
+    arguments: Arguments,
+) -> io::Result<()> {
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
-    let mut server = Server::new(site, Config::default(), clock.wall());
     let mut stack = Stack::with_limits(arguments.config, arguments.mac, &seed, arguments.limits);
     let mut stop: Option<Instant> = None;
     loop {
@@ -53,7 +85,7 @@ pub fn run(mut port: Port, signals: &Signals, site: Site, arguments: Arguments) 
         }
         if signals.asked() {
             print_counters(&stack, &server);
-            for (name, value) in stack.gauges() {
+            for (name, value) in stack.gauges().chain(server.gauges()) {
                 println!("gauge {name}={value}");
             }
             println!("gauge heap_bytes={}", heap::in_use());
@@ -70,18 +102,19 @@ pub fn run(mut port: Port, signals: &Signals, site: Site, arguments: Arguments) 
 }
 
 /// Every counter that counted.
-fn print_counters(stack: &Stack<Server>, server: &Server) {
-    let counters = stack.counters().chain(server.counters().iter());
+fn print_counters<S: Served>(stack: &Stack<S>, server: &S) {
+    let counters = stack.counters().chain(server.counters());
     for (name, value) in counters.filter(|(_, value)| *value > 0) {
         println!("counter {name}={value}");
     }
 }
 
 /// The stack's clock: microseconds since the program began.
-struct Clock(std::time::Instant);
+pub struct Clock(std::time::Instant);
 
 impl Clock {
-    fn start() -> Self {
+    /// It begins now.
+    pub fn start() -> Self {
         Self(std::time::Instant::now())
     }
 
@@ -89,7 +122,8 @@ impl Clock {
         Instant::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    fn wall(&self) -> WallClock {
+    /// The time of day.
+    pub fn wall(&self) -> WallClock {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         WallClock { unix_micros: u64::try_from(unix.as_micros()).unwrap_or(u64::MAX), at: self.now() }
     }

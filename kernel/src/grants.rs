@@ -16,9 +16,14 @@ use xen::grant::{
 };
 use xen::{DomId, GrantRef, Mfn};
 
-/// References kept for pages that come and go: a connection's rings, blocks and receive pages, twice, since a former
-/// backend may still map its own.
-const DYNAMIC: usize = 2 * (2 + 128 + 256);
+/// References kept for pages that come and go: a connection's rings, blocks, receive pages and what it may have been lent,
+/// twice, since a former backend may still map its own.
+const DYNAMIC: usize = 2 * (2 + 128 + 256 + LENT);
+/// A page that is lent has a grant for each slot of the ring that points there.
+#[cfg(feature = "tls")]
+const LENT: usize = 256;
+#[cfg(not(feature = "tls"))]
+const LENT: usize = 0;
 /// References for static pages that there are in any case.
 const STATIC_MIN: usize = 32;
 /// Frames that the table gets at most: 256 MiB of grants.
@@ -140,6 +145,10 @@ impl Platform for Grants {
     type Page = Page;
     type ReadablePage = Readable;
     type WritablePage = Writable;
+    #[cfg(feature = "tls")]
+    type Hold = netstack::record::Record;
+    #[cfg(not(feature = "tls"))]
+    type Hold = core::convert::Infallible;
 
     fn begin(&mut self, backend: DomId) {
         self.backend = backend;
@@ -236,6 +245,15 @@ impl Platform for Grants {
 
     fn release_static(&mut self, grant: GrantRef) {
         self.statics.release(grant);
+    }
+
+    fn lend(&mut self, bytes: &[u8], _hold: &Self::Hold) -> Option<GrantRef> {
+        let frame: Mfn = p2m::machine_frame(bytes.as_ptr().addr())?;
+        self.table.grant(self.backend, frame, Access::ReadOnly).ok()
+    }
+
+    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped> {
+        self.table.end(grant).map_err(|_| StillMapped)
     }
 
     fn notify(&mut self, channel: Channel) {

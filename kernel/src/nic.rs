@@ -3,6 +3,7 @@
 use crate::grants::Grants;
 use netfront::device::Transmitter;
 use netfront::frame;
+use netfront::platform::Platform;
 use netstack::device::{
     Capabilities, Device, Frame, GsoKind, Offload, ReceiveChecksum, Slice, TransmitError,
 };
@@ -48,10 +49,12 @@ impl Device for Nic<'_, '_> {
     }
 }
 
-fn slice<'a>(slice: &Slice<'a>) -> frame::Slice<'a> {
+fn slice<'a>(slice: &Slice<'a>) -> frame::Slice<'a, <Grants as Platform>::Hold> {
     match *slice {
         Slice::Borrowed(bytes) => frame::Slice::Borrowed(bytes),
         Slice::Static(bytes) => frame::Slice::Static(bytes),
+        #[cfg(feature = "tls")]
+        Slice::Record(bytes, record) => frame::Slice::Lent(bytes, record),
     }
 }
 

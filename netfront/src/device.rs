@@ -578,7 +578,7 @@ impl<P: Platform> Epoch<P> {
         deliver: &mut impl FnMut(Received<'_>, &mut Transmitter<'_, P>),
     ) -> Result<Polled, Lie> {
         let Self { tx, rx, .. } = self;
-        let room = tx.reap(platform, counters)?;
+        let room = tx.reap(platform, quarantine, counters)?;
         let mut more = rx.poll(platform, quarantine, counters, budget, |platform, counters, frame| {
             deliver(frame, &mut Transmitter { tx: Some(tx), platform, counters });
         })?;
@@ -610,7 +610,7 @@ impl<P: Platform> Transmitter<'_, P> {
     }
 
     /// How many bytes of `payload`, counted from its start, one frame can carry.
-    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
+    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone) -> usize {
         match &self.tx {
             Some(tx) => tx.fit(self.platform, payload),
             None => payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len())),
@@ -622,7 +622,7 @@ impl<P: Platform> Transmitter<'_, P> {
     pub fn transmit<'a>(
         &mut self,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
         let Some(tx) = &mut self.tx else {

@@ -1,20 +1,44 @@
 //! Frames on their way through the driver: what is sent by copy and what by reference, and what the backend has to
 //! finish.
 
+use core::convert::Infallible;
+use core::fmt;
+
 /// A run of payload bytes.
-#[derive(Clone, Copy, Debug)]
-pub enum Slice<'a> {
+pub enum Slice<'a, H = Infallible> {
     /// Lives only as long as the call: it is copied.
     Borrowed(&'a [u8]),
     /// Lives for ever and never changes: the backend reads it where it lies, if its pages may be granted.
     Static(&'static [u8]),
+    /// Stays as it is while there is a hold on it: the backend reads it where it lies, and the driver takes a hold of its own for
+    /// so long. Its pages hold nothing secret.
+    Lent(&'a [u8], &'a H),
 }
 
-impl<'a> Slice<'a> {
+impl<H> Clone for Slice<'_, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H> Copy for Slice<'_, H> {}
+
+impl<H> fmt::Debug for Slice<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Borrowed(_) => "Borrowed",
+            Self::Static(_) => "Static",
+            Self::Lent(..) => "Lent",
+        };
+        f.debug_tuple(kind).field(&self.bytes()).finish()
+    }
+}
+
+impl<'a, H> Slice<'a, H> {
     /// The bytes.
     pub fn bytes(&self) -> &'a [u8] {
         match self {
-            Self::Borrowed(bytes) => bytes,
+            Self::Borrowed(bytes) | Self::Lent(bytes, _) => bytes,
             Self::Static(bytes) => bytes,
         }
     }

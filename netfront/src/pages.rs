@@ -2,6 +2,7 @@
 //! let go.
 
 use crate::platform::{GrantRef, Page, Platform, RingPage};
+use crate::ring::RING_SIZE;
 use alloc::vec::Vec;
 
 /// A page of zeros: whatever it held before, the backend must not see (Xen hands a page over whole).
@@ -31,15 +32,18 @@ pub enum Held<P: Platform> {
     Readable(GrantRef, P::ReadablePage),
     /// A page it may write.
     Writable(GrantRef, P::WritablePage),
+    /// A page that was lent, and the hold that keeps its bytes as they are.
+    Lent(GrantRef, P::Hold),
     /// A ring.
     Ring(GrantRef, &'static RingPage),
 }
 
 impl<P: Platform> Quarantine<P> {
     /// A quarantine that is full with `limit` pages: no epoch begins or goes on with it. The end of an epoch of at most
-    /// `limit` pages still finds room.
+    /// `limit` pages, and as many that are lent as a ring has slots, still finds room.
     pub fn new(limit: usize) -> Self {
-        Self { held: Vec::with_capacity(limit.saturating_mul(2)), limit }
+        let most = limit.saturating_mul(2).saturating_add(RING_SIZE as usize);
+        Self { held: Vec::with_capacity(most), limit }
     }
 
     /// So many pages are held that no more are risked.
@@ -92,6 +96,9 @@ fn end<P: Platform>(platform: &mut P, page: Held<P>) -> Result<(), Held<P>> {
         }
         Held::Writable(grant, page) => {
             platform.revoke_write(grant, page).map_err(|page| Held::Writable(grant, page))?
+        }
+        Held::Lent(grant, hold) => {
+            return platform.end_lent(grant).map_err(|_still_mapped| Held::Lent(grant, hold));
         }
         Held::Ring(grant, page) => {
             return platform.release_ring(page, grant).map_err(|_still_mapped| Held::Ring(grant, page));

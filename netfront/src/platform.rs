@@ -51,6 +51,8 @@ pub trait Platform {
     type ReadablePage: ReadablePage;
     /// A page that the backend may write, until [`Platform::revoke_write`] succeeds. It cannot be read.
     type WritablePage;
+    /// A hold on bytes that are lent: they do not change while there is one, and may as soon as the last is dropped.
+    type Hold: Clone + 'static;
 
     /// Begins an epoch: grants and channels made from now on are for this backend.
     fn begin(&mut self, backend: DomId);
@@ -101,6 +103,12 @@ pub trait Platform {
     fn grant_static(&mut self, bytes: &'static [u8]) -> Option<GrantRef>;
     /// Drops one hold on a static page's grant. The grant may stay for the next time.
     fn release_static(&mut self, grant: GrantRef);
+
+    /// Shows the page that holds these bytes, read-only. They are some of those that `hold` is on, lie within one page, and
+    /// nothing secret shares that page. `None` when no grant is left.
+    fn lend(&mut self, bytes: &[u8], hold: &Self::Hold) -> Option<GrantRef>;
+    /// Ends such a grant. `StillMapped`: nothing has changed; the driver keeps its hold and tries again later.
+    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped>;
 
     /// Sends an event to the backend.
     fn notify(&mut self, channel: Channel);

@@ -1,20 +1,33 @@
-//! Slots that point into static pages: an id each, and the hold on the page's grant for as long as the slot is in
-//! flight.
+//! Slots that point at bytes where they lie: an id each, and for as long as the slot is in flight the hold on the page's
+//! grant, where the page is the site's, or on the page itself, where it is lent.
+//!
+//! A page that is lent has a grant for each slot. The hold goes only when that grant has ended: as long as the backend may read
+//! the page, whoever owns it cannot write it (MSA00, in another place than the half page).
 
 use crate::blocks::NotInFlight;
+use crate::pages::{Held, Quarantine};
 use crate::platform::{GrantRef, PAGE_SIZE, Platform};
 use alloc::vec::Vec;
 
-/// A slot's worth of static bytes with a hold on its page's grant: neither copied nor made elsewhere.
+/// A slot's worth of bytes with a hold: neither copied nor made elsewhere.
 #[derive(Debug)]
-pub struct Reference {
+pub struct Reference<H> {
     id: u16,
-    grant: GrantRef,
+    shown: Shown<H>,
     offset: u16,
     length: u16,
 }
 
-impl Reference {
+/// What a slot shows.
+#[derive(Debug)]
+enum Shown<H> {
+    /// A page of the site, whose grant may stay.
+    Static(GrantRef),
+    /// A page that is lent, by a grant of this slot's own.
+    Lent(GrantRef, H),
+}
+
+impl<H> Reference<H> {
     /// The id for the ring.
     pub fn id(&self) -> u16 {
         self.id
@@ -22,7 +35,9 @@ impl Reference {
 
     /// The page's grant.
     pub fn grant(&self) -> GrantRef {
-        self.grant
+        match self.shown {
+            Shown::Static(grant) | Shown::Lent(grant, _) => grant,
+        }
     }
 
     /// Where the bytes start in the page.
@@ -37,20 +52,23 @@ impl Reference {
 }
 
 /// The references of an epoch. Their ids begin where the blocks' end.
-pub struct References {
+pub struct References<P: Platform> {
     first_id: u16,
     free: Vec<u16>,
-    /// The grants of those in flight, by id.
-    in_flight: Vec<Option<GrantRef>>,
+    /// What those in flight show, by id.
+    in_flight: Vec<Option<Shown<P::Hold>>>,
+    /// What was not sent after all, and whose grant would not end: the backend guessed it.
+    guessed: Vec<Held<P>>,
 }
 
-impl References {
+impl<P: Platform> References<P> {
     /// `count` references, with ids from `first_id` on.
     pub fn new(first_id: u16, count: u16) -> Self {
         Self {
             first_id,
             free: (first_id..first_id.saturating_add(count)).rev().collect(),
             in_flight: (0..count).map(|_| None).collect(),
+            guessed: Vec::new(),
         }
     }
 
@@ -60,47 +78,85 @@ impl References {
     }
 
     /// A reference to bytes within one page, with a hold on its grant. `None` while none is to be had.
-    pub fn take<P: Platform>(&mut self, platform: &mut P, bytes: &'static [u8]) -> Option<Reference> {
+    pub fn take(&mut self, platform: &mut P, bytes: &'static [u8]) -> Option<Reference<P::Hold>> {
+        self.point(bytes, || platform.grant_static(bytes).map(Shown::Static))
+    }
+
+    /// The same to bytes that are lent, with a hold on them.
+    pub fn lend(&mut self, platform: &mut P, bytes: &[u8], hold: &P::Hold) -> Option<Reference<P::Hold>> {
+        self.point(bytes, || platform.lend(bytes, hold).map(|grant| Shown::Lent(grant, hold.clone())))
+    }
+
+    fn point(
+        &mut self,
+        bytes: &[u8],
+        show: impl FnOnce() -> Option<Shown<P::Hold>>,
+    ) -> Option<Reference<P::Hold>> {
         let length = u16::try_from(bytes.len()).ok()?;
         let id = self.free.pop()?;
-        let Some(grant) = platform.grant_static(bytes) else {
+        let Some(shown) = show() else {
             self.free.push(id);
             return None;
         };
-        Some(Reference { id, grant, offset: offset_in_page(bytes), length })
+        Some(Reference { id, shown, offset: offset_in_page(bytes), length })
     }
 
     /// Takes back one that is not sent after all.
-    pub fn cancel<P: Platform>(&mut self, platform: &mut P, reference: Reference) {
-        self.give_back(platform, reference.id, reference.grant);
-    }
-
-    fn give_back<P: Platform>(&mut self, platform: &mut P, id: u16, grant: GrantRef) {
-        platform.release_static(grant);
+    pub fn cancel(&mut self, platform: &mut P, reference: Reference<P::Hold>) {
+        let Reference { id, shown, .. } = reference;
+        match shown {
+            Shown::Static(grant) => platform.release_static(grant),
+            Shown::Lent(grant, hold) => {
+                if platform.end_lent(grant).is_err() {
+                    self.guessed.push(Held::Lent(grant, hold));
+                }
+            }
+        }
         self.free.push(id);
     }
 
+    /// Hands over what [`Self::cancel`] could not end.
+    pub fn set_apart(&mut self, quarantine: &mut Quarantine<P>) {
+        self.guessed.drain(..).for_each(|held| quarantine.hold(held));
+    }
+
     /// Puts a reference in flight; the request that names it must follow at once.
-    pub fn send(&mut self, reference: Reference) {
+    pub fn send(&mut self, reference: Reference<P::Hold>) {
         let index = usize::from(reference.id.wrapping_sub(self.first_id));
         if let Some(place) = self.in_flight.get_mut(index) {
-            *place = Some(reference.grant);
+            *place = Some(reference.shown);
         }
     }
 
     /// The response with this id has come.
-    pub fn complete<P: Platform>(&mut self, platform: &mut P, id: u16) -> Result<(), NotInFlight> {
+    pub fn complete(
+        &mut self,
+        platform: &mut P,
+        quarantine: &mut Quarantine<P>,
+        id: u16,
+    ) -> Result<(), NotInFlight> {
         let index = usize::from(id.wrapping_sub(self.first_id));
-        let grant = self.in_flight.get_mut(index).and_then(Option::take).ok_or(NotInFlight)?;
-        self.give_back(platform, id, grant);
+        let shown = self.in_flight.get_mut(index).and_then(Option::take).ok_or(NotInFlight)?;
+        give_up(platform, quarantine, shown);
+        self.free.push(id);
         Ok(())
     }
 
-    /// Drops every hold; the platform ends the grants with the epoch.
-    pub fn end<P: Platform>(self, platform: &mut P) {
-        for grant in self.in_flight.into_iter().flatten() {
-            platform.release_static(grant);
+    /// Drops every hold; the platform ends the grants of static pages with the epoch. Pages lent that the backend still maps go
+    /// into quarantine, with their holds.
+    pub fn end(mut self, platform: &mut P, quarantine: &mut Quarantine<P>) {
+        self.set_apart(quarantine);
+        for shown in self.in_flight.into_iter().flatten() {
+            give_up(platform, quarantine, shown);
         }
+    }
+}
+
+/// A slot shows this no more.
+fn give_up<P: Platform>(platform: &mut P, quarantine: &mut Quarantine<P>, shown: Shown<P::Hold>) {
+    match shown {
+        Shown::Static(grant) => platform.release_static(grant),
+        Shown::Lent(grant, hold) => quarantine.end(platform, Held::Lent(grant, hold)),
     }
 }
 

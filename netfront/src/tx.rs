@@ -42,7 +42,7 @@ pub struct Tx<P: Platform> {
     ring: FrontRing<TX_WORDS>,
     grant: GrantRef,
     blocks: Blocks<P>,
-    references: References,
+    references: References<P>,
     features: FeatureSet,
     mtu: u16,
     /// Extra-info slots in flight: they have no id.
@@ -98,7 +98,7 @@ impl<P: Platform> Tx<P> {
 
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
     #[inline(always)]
-    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a>> + Clone) -> usize {
+    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone) -> usize {
         let length = length(payload.clone());
         if length <= BLOCK_SIZE - HEADERS {
             // In one block; or in two, with the rest of a body between them.
@@ -110,9 +110,10 @@ impl<P: Platform> Tx<P> {
         let mut rest = self.goes_on(platform, payload.clone());
         for slice in payload {
             let whole = match slice {
-                Slice::Static(bytes) if refers && (rest || by_reference(platform, bytes)) => {
+                Slice::Static(bytes) if refers && (rest || by_reference(platform, &slice)) => {
                     room.refer(bytes)
                 }
+                Slice::Lent(bytes, _) if refers && by_reference(platform, &slice) => room.refer(bytes),
                 slice => room.copy(slice.bytes().len()),
             };
             if !whole {
@@ -129,7 +130,7 @@ impl<P: Platform> Tx<P> {
         platform: &mut P,
         counters: &mut NetCounters,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
         let sent = self.send(platform, header, payload, offload);
@@ -155,14 +156,14 @@ impl<P: Platform> Tx<P> {
         &mut self,
         platform: &mut P,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
         offload: Offload,
     ) -> Result<Sent, TransmitError> {
         let shape = self.admit(platform, header, payload.clone(), offload)?;
         if !shape.long && !shape.goes_on {
             return self.send_whole(header, payload, shape.total, offload);
         }
-        let mut packet = Packet::default();
+        let mut packet = Packet::new();
         let built = self.build(platform, &mut packet, header, payload, &shape);
         let sent = built.and_then(|()| self.commit(&mut packet, shape.total, offload));
         if sent.is_err() {
@@ -175,7 +176,7 @@ impl<P: Platform> Tx<P> {
     fn send_whole<'a>(
         &mut self,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>>,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>>,
         total: u16,
         offload: Offload,
     ) -> Result<Sent, TransmitError> {
@@ -202,7 +203,13 @@ impl<P: Platform> Tx<P> {
     }
 
     /// Takes the backend's responses: true when any came.
-    pub fn reap(&mut self, platform: &mut P, counters: &mut NetCounters) -> Result<bool, Lie> {
+    pub fn reap(
+        &mut self,
+        platform: &mut P,
+        quarantine: &mut Quarantine<P>,
+        counters: &mut NetCounters,
+    ) -> Result<bool, Lie> {
+        self.references.set_apart(quarantine);
         let any = self.ring.responses().map_err(Lie::TransmitIndex)? != 0;
         while let Some((_, [first, ..])) = self.ring.take() {
             let response = TxResponse::decode(first);
@@ -219,7 +226,7 @@ impl<P: Platform> Tx<P> {
             let completed = if usize::from(id) < self.blocks.count() {
                 self.blocks.complete(id)
             } else {
-                self.references.complete(platform, id)
+                self.references.complete(platform, quarantine, id)
             };
             completed.map_err(|_not_in_flight| Lie::TransmitId(id))?;
         }
@@ -241,13 +248,13 @@ impl<P: Platform> Tx<P> {
     /// Ends every grant of the epoch.
     pub fn end(self, platform: &mut P, quarantine: &mut Quarantine<P>) {
         self.blocks.end(platform, quarantine);
-        self.references.end(platform);
+        self.references.end(platform, quarantine);
         quarantine.end(platform, Held::Ring(self.grant, self.ring.page()));
     }
 
     /// Whether a payload begins with the rest of a body: a response begins with a head, which is not the site's. Where the
     /// backend cuts large packets the frames before went out by reference, and however short the rest is, it does too.
-    fn goes_on<'a>(&self, platform: &P, mut payload: impl Iterator<Item = Slice<'a>>) -> bool {
+    fn goes_on<'a>(&self, platform: &P, mut payload: impl Iterator<Item = Slice<'a, P::Hold>>) -> bool {
         let first = payload.next();
         self.features.gso_v4() && matches!(first, Some(Slice::Static(bytes)) if platform.is_grantable(bytes))
     }
@@ -258,7 +265,7 @@ impl<P: Platform> Tx<P> {
         &self,
         platform: &P,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
         offload: Offload,
     ) -> Result<Shape, TransmitError> {
         let total = header.len().saturating_add(length(payload.clone()));
@@ -283,10 +290,8 @@ impl<P: Platform> Tx<P> {
                 return Err(TransmitError::Length);
             }
             for slice in payload {
-                if let Slice::Static(bytes) = slice
-                    && by_reference(platform, bytes)
-                {
-                    slots = slots.saturating_add(references::pages(bytes));
+                if by_reference(platform, &slice) {
+                    slots = slots.saturating_add(references::pages(slice.bytes()));
                 }
             }
         }
@@ -301,17 +306,20 @@ impl<P: Platform> Tx<P> {
     fn build<'a>(
         &mut self,
         platform: &mut P,
-        packet: &mut Packet,
+        packet: &mut Packet<P>,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a>>,
+        payload: impl Iterator<Item = Slice<'a, P::Hold>>,
         shape: &Shape,
     ) -> Result<(), TransmitError> {
         self.copy(packet, header)?;
         let mut rest = shape.goes_on;
         for slice in payload {
             match slice {
-                Slice::Static(bytes) if rest || (shape.long && by_reference(platform, bytes)) => {
+                Slice::Static(bytes) if rest || (shape.long && by_reference(platform, &slice)) => {
                     self.refer(platform, packet, bytes)?;
+                }
+                Slice::Lent(bytes, hold) if shape.long && by_reference(platform, &slice) => {
+                    self.lend(platform, packet, bytes, hold)?;
                 }
                 slice => {
                     self.copy(packet, slice.bytes())?;
@@ -325,7 +333,7 @@ impl<P: Platform> Tx<P> {
 
     /// Copies bytes behind what the packet holds.
     #[inline(always)]
-    fn copy(&mut self, packet: &mut Packet, mut bytes: &[u8]) -> Result<(), TransmitError> {
+    fn copy(&mut self, packet: &mut Packet<P>, mut bytes: &[u8]) -> Result<(), TransmitError> {
         if let Some(Piece::Block(block)) = packet.last() {
             let taken = self.blocks.append(block, bytes);
             bytes = bytes.get(taken..).unwrap_or_default();
@@ -347,24 +355,59 @@ impl<P: Platform> Tx<P> {
     fn refer(
         &mut self,
         platform: &mut P,
-        packet: &mut Packet,
+        packet: &mut Packet<P>,
         mut bytes: &'static [u8],
     ) -> Result<(), TransmitError> {
         while !bytes.is_empty() {
             let (run, rest) = references::split_page(bytes);
             let reference = self.references.take(platform, run).ok_or(TransmitError::Full)?;
-            if let Err(Piece::Reference(reference)) = packet.push(Piece::Reference(reference)) {
-                self.references.cancel(platform, reference);
-                return Err(TransmitError::Length);
-            }
-            packet.referenced = packet.referenced.saturating_add(run.len() as u32);
+            self.point(platform, packet, reference, run.len())?;
             bytes = rest;
         }
         Ok(())
     }
 
+    /// Points at bytes that are lent, page by page, with a hold for each slot.
+    fn lend(
+        &mut self,
+        platform: &mut P,
+        packet: &mut Packet<P>,
+        mut bytes: &[u8],
+        hold: &P::Hold,
+    ) -> Result<(), TransmitError> {
+        while !bytes.is_empty() {
+            let (run, rest) = references::split_page(bytes);
+            let reference = self.references.lend(platform, run, hold).ok_or(TransmitError::Full)?;
+            self.point(platform, packet, reference, run.len())?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Adds a slot that points somewhere.
+    #[inline(always)]
+    fn point(
+        &mut self,
+        platform: &mut P,
+        packet: &mut Packet<P>,
+        reference: Reference<P::Hold>,
+        length: usize,
+    ) -> Result<(), TransmitError> {
+        if let Err(Piece::Reference(reference)) = packet.push(Piece::Reference(reference)) {
+            self.references.cancel(platform, reference);
+            return Err(TransmitError::Length);
+        }
+        packet.referenced = packet.referenced.saturating_add(length as u32);
+        Ok(())
+    }
+
     /// Writes the packet's requests; on `Err` nothing is written and the packet is still whole.
-    fn commit(&mut self, packet: &mut Packet, total: u16, offload: Offload) -> Result<Sent, TransmitError> {
+    fn commit(
+        &mut self,
+        packet: &mut Packet<P>,
+        total: u16,
+        offload: Offload,
+    ) -> Result<Sent, TransmitError> {
         let slots = packet.count as u32;
         let mut requests = Requests::new(&mut self.ring, slots, total, offload).ok_or(TransmitError::Full)?;
         self.extras = self.extras.saturating_add(u32::from(offload.gso.is_some()));
@@ -388,7 +431,7 @@ impl<P: Platform> Tx<P> {
     }
 
     /// Gives back what a packet that is not sent has taken.
-    fn cancel(&mut self, platform: &mut P, packet: Packet) {
+    fn cancel(&mut self, platform: &mut P, packet: Packet<P>) {
         for piece in packet.pieces.into_iter().flatten() {
             match piece {
                 Piece::Block(block) => self.blocks.cancel(block),
@@ -460,19 +503,22 @@ impl<'r> Requests<'r> {
 }
 
 /// Bytes of a payload.
-fn length<'a>(payload: impl Iterator<Item = Slice<'a>>) -> usize {
+fn length<'a, H: 'a>(payload: impl Iterator<Item = Slice<'a, H>>) -> usize {
     payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len()))
 }
 
-/// Whether a static slice of a long frame is pointed at rather than copied.
-fn by_reference<P: Platform>(platform: &P, bytes: &'static [u8]) -> bool {
-    bytes.len() > COPY_SLICE && platform.is_grantable(bytes)
+/// Whether a slice of a long frame is pointed at rather than copied.
+fn by_reference<P: Platform>(platform: &P, slice: &Slice<'_, P::Hold>) -> bool {
+    match slice {
+        Slice::Borrowed(_) => false,
+        Slice::Static(bytes) => bytes.len() > COPY_SLICE && platform.is_grantable(bytes),
+        Slice::Lent(bytes, _) => bytes.len() > COPY_SLICE,
+    }
 }
 
 /// A packet being put together: at most 18 slots.
-#[derive(Default)]
-struct Packet {
-    pieces: [Option<Piece>; NR_SLOTS_MIN],
+struct Packet<P: Platform> {
+    pieces: [Option<Piece<P::Hold>>; NR_SLOTS_MIN],
     count: usize,
     /// Payload bytes in blocks.
     copied: u32,
@@ -481,18 +527,22 @@ struct Packet {
 }
 
 /// One slot of a packet.
-enum Piece {
+enum Piece<H> {
     Block(FilledBlock),
-    Reference(Reference),
+    Reference(Reference<H>),
 }
 
-impl Packet {
-    fn last(&mut self) -> Option<&mut Piece> {
+impl<P: Platform> Packet<P> {
+    fn new() -> Self {
+        Self { pieces: [const { None }; NR_SLOTS_MIN], count: 0, copied: 0, referenced: 0 }
+    }
+
+    fn last(&mut self) -> Option<&mut Piece<P::Hold>> {
         self.pieces.get_mut(self.count.checked_sub(1)?)?.as_mut()
     }
 
     /// Adds a slot, or gives it back when there are 18.
-    fn push(&mut self, piece: Piece) -> Result<(), Piece> {
+    fn push(&mut self, piece: Piece<P::Hold>) -> Result<(), Piece<P::Hold>> {
         match self.pieces.get_mut(self.count) {
             Some(place) => {
                 *place = Some(piece);

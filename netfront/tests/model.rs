@@ -15,7 +15,7 @@
 
 use netfront::device::{Change, Microseconds, Sizes};
 use netfront::frame::{Gso, GsoKind, Offload, PartialChecksum, Slice, TransmitError};
-use netfront::sim::{Backend, FEATURE_KEYS, Fragment, Random, Rig};
+use netfront::sim::{Backend, FEATURE_KEYS, Fragment, Hold, Random, Rig};
 use std::collections::VecDeque;
 use xen::netif::status;
 
@@ -247,13 +247,14 @@ impl Model {
 }
 
 /// The slices of the first `fit` bytes.
-fn first<'a>(payload: &[Slice<'a>], mut fit: usize) -> Vec<Slice<'a>> {
-    let mut cut = |slice: &Slice<'a>| {
+fn first<'a>(payload: &[Slice<'a, Hold>], mut fit: usize) -> Vec<Slice<'a, Hold>> {
+    let mut cut = |slice: &Slice<'a, Hold>| {
         let length = slice.bytes().len().min(fit);
         fit -= length;
         match slice {
             Slice::Static(bytes) => Slice::Static(&bytes[..length]),
             Slice::Borrowed(bytes) => Slice::Borrowed(&bytes[..length]),
+            Slice::Lent(bytes, hold) => Slice::Lent(&bytes[..length], *hold),
         }
     };
     payload.iter().map(&mut cut).collect()

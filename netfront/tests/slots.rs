@@ -205,6 +205,7 @@ fn whatever_fits_is_taken() {
                 match slice {
                     Slice::Borrowed(bytes) => Slice::Borrowed(&bytes[..length]),
                     Slice::Static(bytes) => Slice::Static(&bytes[..length]),
+                    Slice::Lent(bytes, hold) => Slice::Lent(&bytes[..length], hold),
                 }
             })
             .collect();

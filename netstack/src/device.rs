@@ -1,5 +1,8 @@
 //! The network device below the stack.
 
+#[cfg(feature = "records")]
+use crate::record::Record;
+
 /// Takes frames. Implemented by the kernel over netfront, by the tap, and by the links of tests.
 pub trait Device {
     /// What the device can do now. It may change between two connections to its backend.
@@ -43,6 +46,9 @@ pub enum Slice<'a> {
     Borrowed(&'a [u8]),
     /// Lives for ever and never changes: the device may point at it.
     Static(&'static [u8]),
+    /// Lies in a record's pages, and stays as it is while there is a hold on it: the device may take one and point at it.
+    #[cfg(feature = "records")]
+    Record(&'a [u8], &'a Record),
 }
 
 impl<'a> Slice<'a> {
@@ -51,6 +57,18 @@ impl<'a> Slice<'a> {
         match self {
             Self::Borrowed(bytes) => bytes,
             Self::Static(bytes) => bytes,
+            #[cfg(feature = "records")]
+            Self::Record(bytes, _) => bytes,
+        }
+    }
+
+    /// The first `length` bytes; all where there are no more.
+    pub(crate) fn first(self, length: usize) -> Self {
+        match self {
+            Self::Borrowed(bytes) => Self::Borrowed(bytes.get(..length).unwrap_or(bytes)),
+            Self::Static(bytes) => Self::Static(bytes.get(..length).unwrap_or(bytes)),
+            #[cfg(feature = "records")]
+            Self::Record(bytes, record) => Self::Record(bytes.get(..length).unwrap_or(bytes), record),
         }
     }
 }

@@ -18,6 +18,8 @@ mod neighbours;
 mod path_mtu;
 pub mod random;
 mod rate;
+#[cfg(feature = "records")]
+pub mod record;
 pub mod service;
 pub mod siphash;
 pub mod stack;

@@ -1,5 +1,7 @@
 //! What runs on top of TCP: a service sees byte streams and answers with lists of slices.
 
+#[cfg(feature = "records")]
+use crate::record::Record;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::net::SocketAddr;
@@ -77,6 +79,9 @@ pub enum Chunk {
     Inline(Inline),
     /// Bytes made for this stream.
     Owned(Box<[u8]>),
+    /// The same in pages that the device may point at: sent by reference.
+    #[cfg(feature = "records")]
+    Record(Record),
 }
 
 impl Chunk {
@@ -86,6 +91,8 @@ impl Chunk {
             Self::Static(bytes) => bytes,
             Self::Inline(inline) => inline.bytes(),
             Self::Owned(bytes) => bytes,
+            #[cfg(feature = "records")]
+            Self::Record(record) => record.bytes(),
         }
     }
 }

@@ -164,7 +164,7 @@ impl Egress for Sink {
         for slice in payload {
             match slice {
                 Slice::Static(bytes) => self.by_reference += bytes.len(),
-                Slice::Borrowed(bytes) => self.copied += bytes.len(),
+                other => self.copied += other.bytes().len(),
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! A backend reaches memory only through the words of the table, as through Xen: a grant that has ended leads nowhere,
 //! or to the page that the reference shows by then.
 
-use super::memory::{Frame, Memory, Shared, SimPage, SimReadable, SimWritable, give, take};
+use super::memory::{Frame, Hold, Memory, Shared, SimPage, SimReadable, SimWritable, give, take};
 use crate::platform::{Channel, DomId, GrantRef, PAGE_SIZE, Platform, Port, Ports, RingPage, StillMapped};
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -39,6 +39,8 @@ pub struct World {
     pub secrets_kept: usize,
     /// The site: bytes that may be granted.
     pub site: Vec<&'static [u8]>,
+    /// Grants of pages that are lent.
+    pub lent: usize,
     /// Event channels are open.
     pub ports: Option<Ports>,
     /// No event channel is to be had.
@@ -85,6 +87,7 @@ impl World {
             secrets_shown: 0,
             secrets_kept: 0,
             site: Vec::new(),
+            lent: 0,
             ports: None,
             portless: false,
             backend: None,
@@ -207,6 +210,12 @@ impl World {
                 };
                 self.site.iter().find_map(held)
             }
+            // The driver has let go of what the backend still reads: whoever owns it may be writing there.
+            Some((Frame::Lent(page, hold), _)) => hold.upgrade().and_then(|hold| {
+                let bytes = (*hold).as_ref();
+                let start = (page + offset).checked_sub(bytes.as_ptr().addr())?;
+                bytes.get(start..start + length).map(<[u8]>::to_vec)
+            }),
             Some((Frame::Ring(_), _)) | None => None,
         };
         self.grant_faults += usize::from(bytes.is_none());
@@ -265,6 +274,7 @@ impl Platform for Machine {
     type Page = SimPage;
     type ReadablePage = SimReadable;
     type WritablePage = SimWritable;
+    type Hold = Hold;
 
     fn begin(&mut self, backend: DomId) {
         let mut world = self.world();
@@ -372,6 +382,26 @@ impl Platform for Machine {
         }
         world.statics.release(grant);
         assert_eq!(world.statics.counters().not_held.get(), 0);
+    }
+
+    fn lend(&mut self, bytes: &[u8], hold: &Hold) -> Option<GrantRef> {
+        let address = bytes.as_ptr().addr();
+        assert!(address % PAGE_SIZE + bytes.len() <= PAGE_SIZE, "a lent slice over two pages");
+        let mut world = self.world();
+        let frame = world.memory.lend(address - address % PAGE_SIZE, hold);
+        let grant = world.grant(frame, Access::ReadOnly);
+        world.lent += usize::from(grant.is_some());
+        grant
+    }
+
+    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped> {
+        let mut world = self.world();
+        let number =
+            world.frames[grant.0 as usize / 512][grant.0 as usize % 512 * 2 + 1].load(Ordering::Relaxed);
+        world.table.end(grant).map_err(|_| StillMapped)?;
+        world.memory.take_back(number);
+        world.lent -= 1;
+        Ok(())
     }
 
     fn notify(&mut self, channel: Channel) {

@@ -3,7 +3,7 @@
 use crate::platform::{PAGE_SIZE, Page, ReadablePage, RingPage};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -57,6 +57,9 @@ impl ReadablePage for SimReadable {
 #[derive(Debug)]
 pub struct SimWritable(pub(super) Shared);
 
+/// A hold on bytes that are lent.
+pub type Hold = Rc<dyn AsRef<[u8]>>;
+
 /// What a machine frame holds.
 #[derive(Clone)]
 pub(super) enum Frame {
@@ -64,6 +67,8 @@ pub(super) enum Frame {
     Ring(&'static RingPage),
     /// The address of a page of the site.
     Static(usize),
+    /// The address of a page that is lent, and its bytes while there is a hold on them.
+    Lent(usize, Weak<dyn AsRef<[u8]>>),
 }
 
 /// The machine frames that can be granted.
@@ -116,6 +121,18 @@ impl Memory {
         let number = *self.statics.entry(address).or_insert(number);
         self.frames.entry(STATIC + number).or_insert(Frame::Static(address));
         (number as usize, STATIC + number)
+    }
+
+    /// A frame for a page that is lent. Each time it is another: what an old number shows is what it showed.
+    pub(super) fn lend(&mut self, page: usize, hold: &Hold) -> u32 {
+        self.next += 1;
+        self.frames.insert(self.next, Frame::Lent(page, Rc::downgrade(hold)));
+        self.next
+    }
+
+    /// It is lent no more.
+    pub(super) fn take_back(&mut self, number: u32) {
+        self.frames.remove(&number);
     }
 
     pub(super) fn frame(&self, number: u32) -> Option<Frame> {

@@ -1,6 +1,6 @@
 //! A device, its machine, its store and a backend, put together.
 
-use super::{Backend, Machine, SimStore};
+use super::{Backend, Hold, Machine, SimStore};
 use crate::device::{Change, Device, Microseconds, Polled, Sizes};
 use crate::frame::{Offload, Received, Slice, TransmitError};
 use alloc::vec::Vec;
@@ -53,7 +53,7 @@ impl Rig {
     pub fn transmit(
         &mut self,
         header: &[u8],
-        payload: &[Slice<'_>],
+        payload: &[Slice<'_, Hold>],
         offload: Offload,
     ) -> Result<(), TransmitError> {
         self.device.transmitter().transmit(header, payload.iter().copied(), offload)

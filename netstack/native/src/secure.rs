@@ -1,5 +1,6 @@
 //! HTTPS on the tap: the guest's, with what it needs of a machine from Linux.
 
+use netstack::record::Pool;
 use site::Server;
 use site::tls::{Limits, TlsServer};
 use std::fs::{self, File};
@@ -9,6 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tls::rustls::pki_types::UnixTime;
 use tls::{Clock, Identity, Random, Resolver, Tickets};
+
+/// For records: 16 MiB in runs, 2 in pages.
+const RUNS: usize = 1_024;
+const PAGES: usize = 512;
 
 /// `http` over HTTPS too, with the certificate chain and the key of these files.
 pub fn server(http: Server, cert: &Path, key: &Path) -> Result<TlsServer, String> {
@@ -26,7 +31,7 @@ pub fn server(http: Server, cert: &Path, key: &Path) -> Result<TlsServer, String
     clock.set(since.as_secs());
     let tickets = Arc::new(Tickets::new(random, Arc::clone(&clock)));
     let config = tls::config(&tls::provider(random), Resolver::new(vec![identity]), tickets, clock);
-    let mut server = TlsServer::new(http, Limits::default());
+    let mut server = TlsServer::new(http, Limits::default(), Pool::new(RUNS, PAGES));
     server.set_config(Some(config.map_err(|error| error.to_string())?));
     Ok(server)
 }

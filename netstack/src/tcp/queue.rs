@@ -102,6 +102,8 @@ impl Queue {
             for (place, chunk) in payload.slices.iter_mut().zip(&self.chunks) {
                 *place = match chunk {
                     Chunk::Static(bytes) => Slice::Static(bytes),
+                    #[cfg(feature = "records")]
+                    Chunk::Record(record) => Slice::Record(record.bytes(), record),
                     _ => Slice::Borrowed(chunk.bytes()),
                 };
             }
@@ -119,6 +121,8 @@ impl Queue {
             let Some(place) = payload.slices.get_mut(payload.count).filter(|_| wanted > 0) else { break };
             *place = match chunk {
                 Chunk::Static(bytes) => Slice::Static(part(bytes, skip, wanted)),
+                #[cfg(feature = "records")]
+                Chunk::Record(record) => Slice::Record(part(bytes, skip, wanted), record),
                 _ => Slice::Borrowed(part(bytes, skip, wanted)),
             };
             skip = 0;
@@ -164,10 +168,7 @@ impl<'a, const N: usize> Payload<'a, N> {
                 break;
             }
             let keep = left.min(slice.bytes().len());
-            *slice = match *slice {
-                Slice::Static(bytes) => Slice::Static(bytes.get(..keep).unwrap_or_default()),
-                Slice::Borrowed(bytes) => Slice::Borrowed(bytes.get(..keep).unwrap_or_default()),
-            };
+            *slice = slice.first(keep);
             left = left.saturating_sub(keep);
             count = count.saturating_add(1);
         }

@@ -27,6 +27,8 @@ netstack::counters! {
         tls_truncated,
         /// Sessions reset since there was no room for what they had sent in part.
         tls_buffers_full,
+        /// Records that had to wait, as TCP and the device held every page.
+        tls_records_exhausted,
         /// Sessions reset since TCP did not take a record.
         tls_send_refused,
         /// Sessions reset since their keys were used up.

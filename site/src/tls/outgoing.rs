@@ -21,6 +21,8 @@ pub(super) struct Outgoing {
     pub(super) reset: bool,
     /// When the server wants to be called.
     pub(super) deadline: Option<Instant>,
+    /// When there may be room for a record that found none.
+    pub(super) again: Option<Instant>,
 }
 
 impl Outgoing {

@@ -4,10 +4,8 @@ use super::records;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use netstack::record::RUN;
 use rustls::unbuffered::{EncodeError, EncodeTlsData, InsufficientSizeError};
-
-/// The plaintext of the longest record that is sent.
-pub(super) const PLAINTEXT: usize = 16_384;
 
 /// The room of the sessions' calls.
 pub(super) struct Scratch {
@@ -24,7 +22,7 @@ impl Scratch {
         Self {
             input: vec![0; records::LONGEST].into_boxed_slice(),
             flight: Vec::new(),
-            plaintext: vec![0; PLAINTEXT].into_boxed_slice(),
+            plaintext: vec![0; RUN].into_boxed_slice(),
         }
     }
 

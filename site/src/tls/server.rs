@@ -6,6 +6,7 @@ use crate::Server;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use netstack::record::Pool;
 use netstack::{Service, Stream};
 use rustls::ServerConfig;
 
@@ -30,9 +31,9 @@ enum Kind {
 }
 
 impl TlsServer {
-    /// `http` over HTTP, and over HTTPS once there is a configuration.
-    pub fn new(http: Server, limits: Limits) -> Self {
-        Self { http, config: None, shared: Shared::new(limits) }
+    /// `http` over HTTP, and over HTTPS once there is a configuration; with the pages of `pool` for records.
+    pub fn new(http: Server, limits: Limits, pool: Pool) -> Self {
+        Self { http, config: None, shared: Shared::new(limits, pool) }
     }
 
     /// From now on handshakes are by this configuration; with `None` the port of HTTPS is shut. Sessions that there are stay.
@@ -58,6 +59,11 @@ impl TlsServer {
     /// Bytes that sessions keep of what came in part.
     pub fn kept(&self) -> usize {
         self.shared.kept
+    }
+
+    /// Runs and pages that no record lies in.
+    pub fn free(&self) -> (usize, usize) {
+        self.shared.pool.free()
     }
 
     fn session<T>(

@@ -3,14 +3,15 @@
 use super::counters::Counters;
 use super::outgoing::Outgoing;
 use super::records;
-use super::scratch::{PLAINTEXT, Scratch};
+use super::scratch::Scratch;
 use super::sink::Sink;
 use crate::http::head;
 use crate::{Connection, Server};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use netstack::record::Pool;
 use netstack::{Chunk, Duration, Instant, Service, Stream};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
@@ -19,6 +20,9 @@ use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig};
 /// What a record has besides its plaintext: at most 5 bytes of header, 8 of a nonce, 1 of type, 16 of a tag; and a message
 /// that changes the keys may stand before it.
 const OVERHEAD: usize = 64;
+
+/// When a session tries again that found no room for a record, and has nothing under way whose acknowledgment would call it.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// The bounds of a session, and of all together.
 #[derive(Clone, Copy, Debug)]
@@ -52,13 +56,15 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) counters: Counters,
     pub(super) scratch: Scratch,
+    /// Where records lie from their encryption until both TCP and the device are done with them.
+    pub(super) pool: Pool,
     /// Bytes that all sessions keep.
     pub(super) kept: usize,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, counters: Counters::default(), scratch: Scratch::new(), kept: 0 }
+    pub(super) fn new(limits: Limits, pool: Pool) -> Self {
+        Self { limits, counters: Counters::default(), scratch: Scratch::new(), pool, kept: 0 }
     }
 }
 
@@ -174,9 +180,11 @@ impl Session {
                 around.shared.counters.tls_linger_timeout.count();
                 self.outgoing.reset = true;
             }
-            (Phase::Open, Some(http)) if self.outgoing.deadline.is_some_and(|deadline| deadline <= now) => {
-                self.outgoing.deadline = None;
-                around.http.deadline(http, &mut Sink { outgoing: &mut self.outgoing, tcp: around.tcp });
+            (Phase::Open, Some(http)) => {
+                if self.outgoing.deadline.is_some_and(|deadline| deadline <= now) {
+                    self.outgoing.deadline = None;
+                    around.http.deadline(http, &mut Sink { outgoing: &mut self.outgoing, tcp: around.tcp });
+                }
                 self.turn_over(around);
             }
             _ => {}
@@ -390,7 +398,7 @@ impl Session {
     fn arm(&mut self, tcp: &mut dyn Stream) {
         let due = match self.phase {
             Phase::Handshake(until) | Phase::Linger(until) => Some(until),
-            Phase::Open => self.outgoing.deadline,
+            Phase::Open => Instant::earliest(self.outgoing.deadline, self.outgoing.again),
         };
         if due != self.armed {
             self.armed = due;
@@ -447,13 +455,13 @@ impl Around<'_> {
     /// Sends the flight that was encoded. `false` where TCP did not take it.
     fn send_flight(&mut self) -> bool {
         let flight = &mut self.shared.scratch.flight;
-        let bytes: Vec<u8> = flight.clone();
+        let bytes: Box<[u8]> = flight.as_slice().into();
         flight.clear();
-        bytes.is_empty() || self.send(bytes)
+        bytes.is_empty() || self.send(Chunk::Owned(bytes))
     }
 
-    fn send(&mut self, record: Vec<u8>) -> bool {
-        let sent = self.tcp.send(Chunk::Owned(record.into_boxed_slice())).is_ok();
+    fn send(&mut self, records: Chunk) -> bool {
+        let sent = self.tcp.send(records).is_ok();
         if !sent {
             self.shared.counters.tls_send_refused.count();
         }
@@ -467,15 +475,23 @@ impl Around<'_> {
         outgoing: &mut Outgoing,
         closed: &mut bool,
     ) {
+        outgoing.again = None;
         while outgoing.len() > 0 && !*closed && !outgoing.reset && self.has_room() {
-            let plaintext = outgoing.next(PLAINTEXT, &mut self.shared.scratch.plaintext);
+            let Some(mut blank) = self.shared.pool.take(outgoing.len().saturating_add(OVERHEAD)) else {
+                self.shared.counters.tls_records_exhausted.count();
+                if self.tcp.unacknowledged() == 0 {
+                    outgoing.again = Some(self.tcp.now() + AGAIN);
+                }
+                break;
+            };
+            let room = blank.bytes_mut();
+            let most = room.len().saturating_sub(OVERHEAD);
+            let plaintext = outgoing.next(most, &mut self.shared.scratch.plaintext);
             let length = plaintext.len();
-            let mut record = vec![0; length.saturating_add(OVERHEAD)];
-            match traffic.encrypt(plaintext, &mut record) {
+            match traffic.encrypt(plaintext, room) {
                 Ok(written) => {
-                    record.truncate(written);
                     outgoing.release(length);
-                    outgoing.reset |= !self.send(record);
+                    outgoing.reset |= !self.send(Chunk::Record(blank.seal(written)));
                 }
                 Err(error) => {
                     self.refused(&error);
@@ -485,11 +501,11 @@ impl Around<'_> {
         }
         if outgoing.closing && outgoing.len() == 0 && !*closed && !outgoing.reset {
             *closed = true;
-            let mut alert = vec![0; OVERHEAD];
+            let mut alert = [0; OVERHEAD];
             match traffic.queue_close_notify(&mut alert) {
                 Ok(written) => {
-                    alert.truncate(written);
-                    outgoing.reset |= !self.send(alert);
+                    outgoing.reset |=
+                        !self.send(Chunk::Owned(alert.get(..written).unwrap_or_default().into()));
                 }
                 Err(error) => self.refused(&error),
             }

@@ -1,5 +1,6 @@
-use crate::wire::{Client, GET, count, server, server_with};
+use crate::wire::{Client, GET, count, server, server_of, server_with};
 use netstack::Duration;
+use netstack::record::Pool;
 use site::tls::Limits;
 
 #[test]
@@ -72,4 +73,42 @@ fn what_all_keep_has_a_bound() {
     second.finish();
     netstack::Service::closed(&mut server, connection);
     assert_eq!((server.kept(), count(&server, "tls_buffers_full")), (0, 1));
+}
+
+#[test]
+fn records_wait_for_pages() {
+    let pool = Pool::new(0, 1);
+    let mut server = server_of(Limits::default(), pool.clone());
+    let mut client = Client::new(&mut server);
+    client.settle();
+    let taken = pool.take(1).unwrap();
+    assert_eq!(client.ask(GET), "");
+    assert!(client.count("tls_records_exhausted") > 0);
+    client.pass(Duration::from_millis(20));
+    client.settle();
+    assert_eq!(client.take_text(), "");
+    drop(taken);
+    client.pass(Duration::from_millis(20));
+    client.settle();
+    assert!(client.take_text().ends_with("<p>home"));
+    // A body through one page: each record waits for the acknowledgment of the one before.
+    let text = client.ask(b"GET /big.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(text.matches('\u{7}').count(), 100_000);
+    assert!(client.wire.peak <= 4_096);
+    client.finish();
+    assert_eq!(pool.free(), (0, 1));
+}
+
+#[test]
+fn what_a_reset_leaves_goes_back() {
+    let pool = Pool::new(4, 4);
+    let mut server = server_of(Limits::default(), pool.clone());
+    let mut client = Client::new(&mut server);
+    client.settle();
+    std::io::Write::write_all(&mut client.tls.writer(), b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    client.push();
+    assert_eq!(pool.free(), (0, 0));
+    client.wire.chunks.clear();
+    client.finish();
+    assert_eq!(pool.free(), (4, 4));
 }

@@ -2,6 +2,7 @@
 
 use crate::peer;
 use core::net::SocketAddr;
+use netstack::record::Pool;
 use netstack::{Chunk, Duration, Instant, Service, Stream};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
@@ -25,7 +26,7 @@ pub struct Wire {
     pub unacknowledged: usize,
     /// The most that was.
     pub peak: usize,
-    pub chunks: usize,
+    pub chunks: Vec<Chunk>,
     pub capacity: usize,
     pub closed: bool,
     pub reset: bool,
@@ -38,19 +39,19 @@ impl Stream for Wire {
     }
 
     fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
-        if self.closed || self.reset || self.chunks >= self.capacity {
+        if self.closed || self.reset || self.chunks.len() >= self.capacity {
             return Err(chunk);
         }
         assert!(!chunk.bytes().is_empty(), "an empty chunk was queued");
-        self.chunks += 1;
         self.unacknowledged += chunk.bytes().len();
         self.peak = self.peak.max(self.unacknowledged);
         self.sent.extend_from_slice(chunk.bytes());
+        self.chunks.push(chunk);
         Ok(())
     }
 
     fn room(&self) -> usize {
-        if self.closed || self.reset { 0 } else { self.capacity - self.chunks }
+        if self.closed || self.reset { 0 } else { self.capacity - self.chunks.len() }
     }
 
     fn unacknowledged(&self) -> usize {
@@ -75,7 +76,11 @@ pub fn server() -> TlsServer {
 }
 
 pub fn server_with(limits: Limits) -> TlsServer {
-    let mut server = TlsServer::new(peer::server(), limits);
+    server_of(limits, Pool::new(32, 8))
+}
+
+pub fn server_of(limits: Limits, pool: Pool) -> TlsServer {
+    let mut server = TlsServer::new(peer::server(), limits, pool);
     server.set_config(Some(config()));
     server
 }
@@ -171,7 +176,7 @@ impl<'a> Client<'a> {
             sent: Vec::new(),
             unacknowledged: 0,
             peak: 0,
-            chunks: 0,
+            chunks: Vec::new(),
             capacity: 128,
             closed: false,
             reset: false,
@@ -218,7 +223,8 @@ impl<'a> Client<'a> {
         let sent = core::mem::take(&mut self.wire.sent);
         self.read(&sent);
         if self.wire.unacknowledged > 0 && !self.wire.reset {
-            (self.wire.unacknowledged, self.wire.chunks) = (0, 0);
+            self.wire.unacknowledged = 0;
+            self.wire.chunks.clear();
             self.server.acknowledged(&mut self.connection, &mut self.wire);
             if !self.pending.is_empty() {
                 self.inject(&[], false);

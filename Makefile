@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA PARTITIONED
 
-.PHONY: help run test test-full image ec2-image tar tap mutants bench bench-xen bench-tap fuzz soak site-check
+.PHONY: help run test test-full image ec2-image tar metrics tap mutants bench bench-xen bench-tap fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,9 @@ ec2-image: image ## build/halfpage-ec2.img: a raw disk for EC2's PV-GRUB; script
 
 tar: site-check ## build/site.tar, a ramdisk of SITE, and build/site-pack, by which scripts/publish makes such tars
 	@$(here)/scripts/tar
+
+metrics: ## build/metrics/: metrics (counters for Prometheus) and top, for dom0
+	@$(here)/scripts/need python3 git && exec $(here)/scripts/metrics-build
 
 tap: site-check ## build/halfpage-tap: the same server on a Linux tap
 	@$(here)/scripts/tap

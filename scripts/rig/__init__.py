@@ -14,6 +14,7 @@
     relay        a client behind a link that loses packets
     hostile      attacks on either, and the honest client beside them
     capture      what crossed it
+    counted      the counters of the sources, with what is in them
     checks       named checks and their tally
     boot         what the guest must do, in groups of checks
 """

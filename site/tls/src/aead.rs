@@ -256,3 +256,6 @@ impl<C: Cipher> MessageDecrypter for Tls12<C> {
         Ok(message.into_plain_message_range(begin..begin.saturating_add(len)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ impl<M: Update + FixedOutput + Clone + Send + Sync> Key for Keyed<M> {
         self.tag_len
     }
 }
+
+#[cfg(test)]
+mod tests;

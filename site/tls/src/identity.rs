@@ -1,20 +1,17 @@
 //! Who the server is: a chain of certificates (X.509, RFC 5280) and the private key of the first, out of PEM (RFC 7468).
 
+use crate::certificate::{Certificate, CertificateError, NotValid};
 use crate::signing::{self, KeyError};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use rustls::SignatureScheme;
-use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
-use x509_cert::Certificate;
-use x509_cert::der::{DateTime, Decode, Encode};
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// A certificate chain with its key, checked against each other.
 #[derive(Clone, Debug)]
@@ -28,27 +25,25 @@ pub struct Identity {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum IdentityError {
     /// The PEM of the certificates is broken.
-    CertificatePem(String),
+    CertificatePem(&'static str),
     /// The PEM of the key is broken.
-    KeyPem(String),
+    KeyPem(&'static str),
     /// There is no certificate.
     NoCertificate,
     /// There is no private key that is not encrypted.
     NoKey,
     /// More than one private key: nothing says which is meant.
     ManyKeys(usize),
-    /// A certificate, counted from 1, is not X.509.
-    Certificate(usize, String),
+    /// A certificate, counted from 1, cannot be read.
+    Certificate(usize, CertificateError),
     /// The key is of no use.
     Key(KeyError),
     /// The key is that of a later certificate, counted from 1.
     Order(usize),
     /// The key is not the certificate's.
     Mismatch,
-    /// The certificate was valid until then.
-    Expired(String),
-    /// The certificate is valid from then on.
-    NotYetValid(String),
+    /// The certificate is not valid now.
+    NotValid(NotValid),
 }
 
 impl fmt::Display for IdentityError {
@@ -77,8 +72,8 @@ impl fmt::Display for IdentityError {
             Self::Mismatch => f.write_str(
                 "the key does not fit the certificate: give the key that the certificate was asked for with",
             ),
-            Self::Expired(date) => write!(f, "the certificate expired at {date}: renew it"),
-            Self::NotYetValid(date) => {
+            Self::NotValid(NotValid::Expired(date)) => write!(f, "the certificate expired at {date}: renew it"),
+            Self::NotValid(NotValid::NotYet(date)) => {
                 write!(f, "the certificate is not valid before {date}: check the clock, or wait")
             }
         }
@@ -96,22 +91,19 @@ impl Identity {
         let chain = certificates(chain)?;
         let key = private_key(key)?;
         let parsed = chain.iter().enumerate().map(|(at, der)| {
-            let number = at.saturating_add(1);
-            let parsed = Certificate::from_der(der);
-            parsed.map_err(|error| IdentityError::Certificate(number, error.to_string()))
+            Certificate::parse(der).map_err(|error| IdentityError::Certificate(at.saturating_add(1), error))
         });
         let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
         let first = parsed.first().ok_or(IdentityError::NoCertificate)?;
         fits(&parsed, &*key)?;
-        let validity = first.tbs_certificate().validity();
-        let [not_before, not_after] =
-            [validity.not_before, validity.not_after].map(|time| time.to_date_time());
         if let Some(now) = now {
-            check_validity(now, not_before, not_after)?;
+            let now = Duration::from_secs(now.as_secs());
+            first.check_validity(now).map_err(IdentityError::NotValid)?;
         }
-        let names = names(first).map_err(|error| IdentityError::Certificate(1, error.to_string()))?;
+        let names = first.names().map(|name| Name(name.to_ascii_lowercase())).collect();
+        let not_after = first.not_after();
         let certified = Arc::new(CertifiedKey::new(chain, key));
-        Ok(Self { certified, names, not_after: not_after.unix_duration() })
+        Ok(Self { certified, names, not_after })
     }
 
     /// The DNS names that the certificate is for, in small letters; `*.` begins one that is for any one label there.
@@ -142,19 +134,26 @@ impl Identity {
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| IdentityError::CertificatePem(error.to_string()))?;
+    let chain = chain.map_err(|error| IdentityError::CertificatePem(fault(&error)))?;
     if chain.is_empty() { Err(IdentityError::NoCertificate) } else { Ok(chain) }
+}
+
+/// What is wrong with some PEM, in words that show nothing of it: it may be a key's.
+const fn fault(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no END line",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line does not end in five dashes",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is not base64",
+        _ => "it cannot be read",
+    }
 }
 
 /// The only private key among the sections.
 fn private_key(pem: &[u8]) -> Result<Arc<dyn SigningKey>, IdentityError> {
     let mut keys = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
-        let (kind, der) = section.map_err(|error| IdentityError::KeyPem(error.to_string()))?;
-        let der = Zeroizing::new(der);
-        if let Some(key) = PrivateKeyDer::from_pem(kind, der.to_vec()) {
-            keys.push(WipedKey(key));
-        }
+        let (kind, der) = section.map_err(|error| IdentityError::KeyPem(fault(&error)))?;
+        keys.extend(PrivateKeyDer::from_pem(kind, der).map(Wiped));
     }
     match keys.as_slice() {
         [] => Err(IdentityError::NoKey),
@@ -163,48 +162,23 @@ fn private_key(pem: &[u8]) -> Result<Arc<dyn SigningKey>, IdentityError> {
     }
 }
 
-struct WipedKey(PrivateKeyDer<'static>);
+/// Bytes of a key, wiped in the end.
+struct Wiped(PrivateKeyDer<'static>);
 
-impl Drop for WipedKey {
+impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.zeroize();
     }
 }
 
 /// Whether the key is the first certificate's; if not, whose it is.
-fn fits(chain: &[Certificate], key: &dyn SigningKey) -> Result<(), IdentityError> {
+fn fits(chain: &[Certificate<'_>], key: &dyn SigningKey) -> Result<(), IdentityError> {
     let key = key.public_key();
-    let of = chain.iter().position(|certificate| {
-        let public = certificate.tbs_certificate().subject_public_key_info().to_der();
-        public.is_ok_and(|public| key.as_ref().is_some_and(|key| **key == *public))
-    });
-    match of {
+    match chain.iter().position(|certificate| key.as_ref() == Some(&certificate.public_key())) {
         Some(0) => Ok(()),
         Some(at) => Err(IdentityError::Order(at.saturating_add(1))),
         None => Err(IdentityError::Mismatch),
     }
-}
-
-fn check_validity(now: UnixTime, not_before: DateTime, not_after: DateTime) -> Result<(), IdentityError> {
-    let now = Duration::from_secs(now.as_secs());
-    if now < not_before.unix_duration() {
-        Err(IdentityError::NotYetValid(not_before.to_string()))
-    } else if now > not_after.unix_duration() {
-        Err(IdentityError::Expired(not_after.to_string()))
-    } else {
-        Ok(())
-    }
-}
-
-/// The DNS names of subjectAltName (RFC 5280, section 4.2.1.6): the subject's own name is for nothing since RFC 6125.
-fn names(certificate: &Certificate) -> Result<Vec<Name>, x509_cert::der::Error> {
-    let extension = certificate.tbs_certificate().get_extension::<SubjectAltName>()?;
-    let names = extension.map(|(_, names)| names.0).unwrap_or_default();
-    let dns = names.iter().filter_map(|name| match name {
-        GeneralName::DnsName(name) => Some(Name(name.as_str().to_ascii_lowercase())),
-        _ => None,
-    });
-    Ok(dns.collect())
 }
 
 /// A DNS name, maybe with `*` as its first label.

@@ -4,7 +4,6 @@
 use crate::random::Random;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 use ml_kem::array::Array;
 use ml_kem::{Decapsulate, KeyExport, Seed};
 use p256::elliptic_curve::sec1::ToSec1Point;
@@ -97,8 +96,7 @@ impl SupportedKxGroup for P256 {
                 break secret;
             }
         };
-        let public = Box::from(secret.public_key().to_sec1_point(false).as_bytes());
-        Ok(Box::new(ActiveP256 { secret, public }))
+        Ok(Box::new(active_p256(secret)))
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
@@ -114,6 +112,11 @@ struct ActiveP256 {
     secret: p256::SecretKey,
     /// Uncompressed: 0x04, X, Y.
     public: Box<[u8]>,
+}
+
+fn active_p256(secret: p256::SecretKey) -> ActiveP256 {
+    let public = Box::from(secret.public_key().to_sec1_point(false).as_bytes());
+    ActiveP256 { secret, public }
 }
 
 impl ActiveKeyExchange for ActiveP256 {
@@ -217,8 +220,5 @@ impl ActiveKeyExchange for ActiveX25519MlKem768 {
     }
 }
 
-impl fmt::Debug for ActiveX25519MlKem768 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ActiveX25519MlKem768")
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! - [`provider`](provider()): ciphers ([`aead`]), [`hash`]es, [`hmac`], groups ([`key_exchange`]).
-//! - [`identity`]: a certificate chain with its key ([`signing`]), out of PEM; [`resolver`]: which of them a client gets.
+//! - [`identity`]: a chain of [`certificate`]s with its key ([`signing`]), out of PEM; [`resolver`]: which of them a client gets.
 //! - [`tickets`]: resumption without memory, under keys that rotate.
 //! - [`random`], [`clock`]: what the caller has to bring.
 //! - [`config`](config()): all of it, as rustls wants it.
@@ -28,6 +28,7 @@
 extern crate alloc;
 
 pub mod aead;
+pub mod certificate;
 pub mod clock;
 mod config;
 pub mod hash;

@@ -155,3 +155,6 @@ impl Drop for State {
         self.wipe();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,8 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, ObjectIdentifier, PrivateKeyInfoRef};
 use p256::ecdsa::signature::Signer as _;
-use p256::pkcs8::AssociatedOid;
+use p256::pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
@@ -16,6 +15,8 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Why a private key is of no use.
@@ -65,36 +66,38 @@ pub fn key(der: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
 /// RFC 5958. The algorithm is named, and with EC its curve.
 fn pkcs8(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
+    let inner = info.private_key.as_bytes();
     match info.algorithm.oid {
         RSA => Err(KeyError::Rsa),
-        ED25519 => Ok(Arc::new(Key::new(
-            ed25519_dalek::SigningKey::from_pkcs8_der(der).map_err(|_| KeyError::Malformed)?,
-        ))),
-        EC => {
-            let curve = info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed)?;
-            if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_der(der) {
-                Ok(Arc::new(Key::new(key)))
-            } else if let Ok(key) = p384::ecdsa::SigningKey::from_pkcs8_der(der) {
-                Ok(Arc::new(Key::new(key)))
-            } else if [p256::NistP256::OID, p384::NistP384::OID].contains(&curve) {
-                Err(KeyError::Malformed)
-            } else {
-                Err(KeyError::Unsupported(curve))
-            }
-        }
+        // RFC 8410, section 7: an octet string within the octet string.
+        ED25519 => match inner {
+            [0x04, 32, secret @ ..] => Ok(Arc::new(Key::new(ed25519_dalek::SigningKey::from_bytes(
+                secret.try_into().map_err(|_| KeyError::Malformed)?,
+            )))),
+            _ => Err(KeyError::Malformed),
+        },
+        EC => match info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed)? {
+            SECP256R1 => p256(inner),
+            SECP384R1 => p384(inner),
+            curve => Err(KeyError::Unsupported(curve)),
+        },
         oid => Err(KeyError::Unsupported(oid)),
     }
 }
 
 /// RFC 5915. The curve may be named or not; keys of the two have different lengths.
 fn sec1(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
-    if let Ok(key) = p256::SecretKey::from_sec1_der(der) {
-        Ok(Arc::new(Key::new(p256::ecdsa::SigningKey::from(key))))
-    } else if let Ok(key) = p384::SecretKey::from_sec1_der(der) {
-        Ok(Arc::new(Key::new(p384::ecdsa::SigningKey::from(key))))
-    } else {
-        Err(KeyError::Malformed)
-    }
+    p256(der).or_else(|_| p384(der))
+}
+
+fn p256(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
+    let key = p256::SecretKey::from_sec1_der(der).map_err(|_| KeyError::Malformed)?;
+    Ok(Arc::new(Key::new(p256::ecdsa::SigningKey::from(key))))
+}
+
+fn p384(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
+    let key = p384::SecretKey::from_sec1_der(der).map_err(|_| KeyError::Malformed)?;
+    Ok(Arc::new(Key::new(p384::ecdsa::SigningKey::from(key))))
 }
 
 /// A kind of key, with the one scheme it signs by.

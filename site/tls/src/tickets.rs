@@ -154,3 +154,6 @@ impl ProducesTickets for Tickets {
         self.open(ticket)
     }
 }
+
+#[cfg(test)]
+mod tests;

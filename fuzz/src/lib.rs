@@ -48,6 +48,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "stack", longest: 1_024, compares: true, run: targets::stack::stack },
     Target { name: "tar", longest: 8_192, compares: true, run: targets::tar::tar },
     Target { name: "tcp", longest: 256, compares: true, run: targets::tcp::segment },
+    Target { name: "tls_identity", longest: 2_048, compares: true, run: targets::tls::identity },
+    Target { name: "tls_ticket", longest: 512, compares: false, run: targets::tls::ticket },
     Target { name: "udp", longest: 256, compares: true, run: targets::ip::udp },
     Target { name: "xenstore_client", longest: 512, compares: true, run: targets::xenstore::client },
     Target { name: "xenstore_session", longest: 512, compares: true, run: targets::xenstore::session },

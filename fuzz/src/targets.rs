@@ -15,4 +15,5 @@ pub mod ring;
 pub mod stack;
 pub mod tar;
 pub mod tcp;
+pub mod tls;
 pub mod xenstore;

@@ -193,6 +193,20 @@ fn renewed_by_unicast_without_options_50_and_54() {
     assert_eq!(said(&host.wait(Duration::from_secs(1_600))).len(), 0);
 }
 
+/// The way of the packet before it is not taken any more, although the old router answers still.
+#[test]
+fn renewed_with_another_router_it_is_taken_at_once() {
+    let (mut host, _) = bound(USUAL);
+    host.wait(Duration::from_secs(1_678));
+    host.wait_for_deadline();
+    let request = one(&host.receive(&arp(OURS, 2, THEIRS, SERVER, OURS.0, YOURS)));
+    let far = to_us(&ipv4_between([198, 51, 100, 7], YOURS, 1, &echo(b"")));
+    assert_eq!(payload(&host.receive(&far)[0])[0], 0, "answered by the old router");
+    let other: &[u8] = &[3, 4, 10, 0, 0, 9];
+    host.receive(&answer(ACK, request.xid(), &[IDENTIFIER, HOUR, MASK, other]));
+    assert_eq!(host.receive(&far), [arp(ALL, 1, OURS, YOURS, [0; 6], [10, 0, 0, 9])]);
+}
+
 #[test]
 fn rebound_by_broadcast_then_lost_then_begun_anew() {
     let (mut host, addressing) = bound(USUAL);

@@ -12,6 +12,11 @@ from .installed import SITES, install, run
 from .text import date, write
 
 
+# Pages that the generators are given: in each run, and in a full one.
+QUICK = {"mkdocs": 30, "sphinx": 30, "pelican": 300, "hugo": 300, "mdbook": 30}
+FULL = {"mkdocs": 200, "sphinx": 200, "pelican": 5_000, "hugo": 5_000, "mdbook": 200, "jekyll": 500, "eleventy": 500}
+
+
 def mkdocs(source, out, pages):
     """MkDocs with Material: hashed assets, a search index, folders with an index.html."""
     for name, title, body in text.pages(pages):

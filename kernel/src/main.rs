@@ -26,6 +26,8 @@ kernel::entry!(main);
 
 fn main(entry: Entry) -> ! {
     boot::machine(entry);
+    #[cfg(feature = "tls")]
+    log::info!("registers: {}", kernel::pv::xstate::enable());
     let options = cmdline::options();
 
     let events = Events::open().unwrap_or_else(|error| fail("events", &error));

@@ -20,6 +20,8 @@ pub mod start_info;
 pub mod suspend;
 pub mod traps;
 pub mod window;
+#[cfg(feature = "tls")]
+pub mod xstate;
 
 pub use direct_map::VIRT_BASE;
 pub use error::Errno;

@@ -5,14 +5,23 @@ here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 # With -C, PWD still says where make was called; without, it may be older than the folder we are in.
 moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--directory)')
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
-export SITE XEN PORT MEMORY EXTRA PARTITIONED
+export SITE XEN PORT MEMORY EXTRA PARTITIONED TLS TLS_CERT TLS_KEY
 
-.PHONY: help run test test-full image ec2-image tar metrics tap mutants bench bench-xen bench-tap fuzz soak site-check
+.PHONY: help run test test-full image ec2-image tar metrics tap dev-cert mutants bench bench-xen bench-tap fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(here)/Makefile | expand -t 12
 	@sed -n 's/^#= //p' $(here)/Makefile
+
+# Without a certificate of one's own, run takes a local one.
+ifneq ($(TLS),)
+ifeq ($(TLS_CERT),)
+run: dev-cert
+run: export TLS_CERT = $(here)/build/dev-cert/cert.pem
+run: export TLS_KEY = $(here)/build/dev-cert/key.pem
+endif
+endif
 
 run: image ## boot the guest under Xen, print its console and its URL; Ctrl-C ends it
 	@$(here)/scripts/need python3 && exec $(here)/scripts/run
@@ -22,6 +31,9 @@ image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for x
 
 ec2-image: image ## build/halfpage-ec2.img: a raw disk for EC2's PV-GRUB; scripts/ec2-upload brings it there
 	@$(here)/scripts/need python3 && exec $(here)/scripts/ec2-image
+
+dev-cert: ## build/dev-cert: a certificate for localhost, to try HTTPS with, unless it is there and good for a week
+	@$(here)/scripts/dev-cert
 
 tar: site-check ## build/site.tar, a ramdisk of SITE, and build/site-pack, by which scripts/publish makes such tars
 	@$(here)/scripts/tar
@@ -66,6 +78,8 @@ bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp
 
 #=
 #= SITE=dir            the site to embed (default: site/content)
+#= TLS=1               image, run, tap: with HTTPS; run makes a certificate for localhost where none is given
+#= TLS_CERT= TLS_KEY=  a certificate chain and its key, PEM files, to be in the image
 #= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
 #= PARTITIONED=1       ec2-image: with a partition table, for hd0,0

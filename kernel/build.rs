@@ -16,7 +16,27 @@ fn main() -> io::Result<()> {
         println!("cargo::rustc-link-arg-bins=-Wl,{argument}");
     }
     println!("cargo::rustc-env=HALFPAGE_SITE_TAR={}", site()?);
+    println!("cargo::rustc-env=HALFPAGE_CERTIFICATE={}", given("HALFPAGE_TLS_CERT")?);
+    println!("cargo::rustc-env=HALFPAGE_KEY={}", given("HALFPAGE_TLS_KEY")?);
     Ok(())
+}
+
+/// The file that a variable names; without one, an empty file.
+fn given(name: &str) -> io::Result<String> {
+    println!("cargo::rerun-if-env-changed={name}");
+    match env::var(name) {
+        Ok(file) if !file.is_empty() => {
+            println!("cargo::rerun-if-changed={file}");
+            Ok(file)
+        }
+        _ => empty(),
+    }
+}
+
+fn empty() -> io::Result<String> {
+    let empty = PathBuf::from(variable("OUT_DIR")?).join("empty");
+    fs::write(&empty, [])?;
+    Ok(empty.display().to_string())
 }
 
 /// The tar that site/build.rs packed (`links = "halfpage-site"`); without one, an empty file.
@@ -25,9 +45,7 @@ fn site() -> io::Result<String> {
         println!("cargo::rerun-if-changed={tar}");
         return Ok(tar);
     }
-    let empty = PathBuf::from(variable("OUT_DIR")?).join("empty.tar");
-    fs::write(&empty, [])?;
-    Ok(empty.display().to_string())
+    empty()
 }
 
 fn variable(name: &str) -> io::Result<String> {

@@ -1,5 +1,5 @@
-//! What the toolstack asks of the running domain: `control/shutdown`, `control/sysrq` (`xl sysrq`), `data/drain`, and what
-//! it allots.
+//! What the toolstack asks of the running domain: `control/shutdown`, `control/sysrq` (`xl sysrq`), `data/drain`, what it
+//! allots, and what it brings for HTTPS.
 
 use crate::allotment::{PROCESSORS, TARGET};
 use crate::pv::hypercall::Shutdown;
@@ -11,7 +11,12 @@ use xen::xenstore::{Error, WatchId, Watches};
 const SHOWN: usize = 32;
 
 /// What is watched. Orders stand first; the others can wait until the guest serves.
+#[cfg(not(feature = "tls"))]
 const WATCHED: [&str; 5] = [SHUTDOWN, SYSRQ, TARGET, PROCESSORS, DRAIN];
+/// The same, and what comes for HTTPS.
+#[cfg(feature = "tls")]
+const WATCHED: [&str; 7] =
+    [SHUTDOWN, SYSRQ, TARGET, PROCESSORS, DRAIN, xen::renewal::RELOAD, crate::guest::https::CHALLENGES];
 
 /// The node by which a guest is told that another takes its place: `1`.
 const DRAIN: &str = "data/drain";
@@ -36,11 +41,27 @@ pub struct Topics {
     pub processors: bool,
     /// `data/drain`.
     pub drain: bool,
+    /// `data/tls/reload`.
+    #[cfg(feature = "tls")]
+    pub certificate: bool,
+    /// `data/acme`.
+    #[cfg(feature = "tls")]
+    pub challenges: bool,
 }
 
 impl Topics {
     /// All of them.
-    pub const ALL: Self = Self { orders: true, sysrq: true, memory: true, processors: true, drain: true };
+    pub const ALL: Self = Self {
+        orders: true,
+        sysrq: true,
+        memory: true,
+        processors: true,
+        drain: true,
+        #[cfg(feature = "tls")]
+        certificate: true,
+        #[cfg(feature = "tls")]
+        challenges: true,
+    };
 
     /// Whether it is none of them.
     pub fn is_empty(self) -> bool {
@@ -104,7 +125,12 @@ impl Control {
             Some(1) => &mut topics.sysrq,
             Some(2) => &mut topics.memory,
             Some(3) => &mut topics.processors,
-            Some(_) => &mut topics.drain,
+            Some(4) => &mut topics.drain,
+            #[cfg(feature = "tls")]
+            Some(5) => &mut topics.certificate,
+            #[cfg(feature = "tls")]
+            Some(6) => &mut topics.challenges,
+            Some(_) => return true,
             None => return false,
         };
         *topic = true;

@@ -1,6 +1,8 @@
 //! The guest at work: one loop, which takes frames, runs timers, hears the toolstack, and sleeps.
 
 mod drain;
+#[cfg(feature = "tls")]
+pub mod https;
 mod report;
 mod resume;
 
@@ -12,6 +14,7 @@ use crate::nic::{self, Nic};
 use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
 use crate::registers::Registers;
+use crate::service::{Service, http, http_mut};
 use crate::site::Source;
 use crate::status::{self, State};
 use crate::suspend::Suspend;
@@ -27,10 +30,10 @@ use netstack::addressing::{Addressing, Prefix};
 use netstack::stack::Event;
 use netstack::tcp::Limits;
 use netstack::wire::ethernet;
-use netstack::{Duration, Instant, Stack, stack};
+use netstack::{Duration, Instant, Service as _, Stack, stack};
 pub use report::LoopCounters;
 use report::Published;
-use site::{Server, WallClock};
+use site::WallClock;
 use xen::cmdline::Address;
 use xen::quota::Quota;
 use xen::sleep::{Sleeps, Verdict};
@@ -84,7 +87,10 @@ pub struct Guest {
     /// The network interface.
     pub device: netfront::device::Device<Grants>,
     /// The web server.
-    pub server: Server,
+    pub server: Service,
+    /// What HTTPS is served with.
+    #[cfg(feature = "tls")]
+    pub https: crate::https::Https,
     /// Where its site came from.
     pub source: Source,
     /// What the toolstack allots.
@@ -113,7 +119,7 @@ struct Stop {
 /// What comes of the loop's rounds.
 struct Progress {
     /// There once the interface has been connected for the first time.
-    stack: Option<Stack<Server>>,
+    stack: Option<Stack<Service>>,
     stop: Option<Stop>,
     drain: Drain,
     /// "listening" was said.
@@ -197,7 +203,9 @@ impl Guest {
             // A suspend, or a slow store, lies between the two; and time does not go back to before it.
             let now = if heard { self.clock.now() } else { now };
             if now >= progress.wall_clock_again {
-                self.server.set_wall_clock(wall_clock(now));
+                http_mut(&mut self.server).set_wall_clock(wall_clock(now));
+                #[cfg(feature = "tls")]
+                self.https.tick();
                 progress.wall_clock_again = now + WALL_CLOCK_AGAIN;
             }
             let exchanged = self.exchange(now, &mut progress);
@@ -284,6 +292,14 @@ impl Guest {
         if topics.drain && control::drain(&mut self.store)? {
             self.drain(progress);
         }
+        #[cfg(feature = "tls")]
+        if topics.certificate {
+            self.take_certificate()?;
+        }
+        #[cfg(feature = "tls")]
+        if topics.challenges {
+            self.take_challenges()?;
+        }
         if topics.orders { control::order(&mut self.store) } else { Ok(None) }
     }
 
@@ -333,13 +349,16 @@ impl Guest {
         }
     }
 
-    fn open_stack(&mut self) -> Option<Stack<Server>> {
+    fn open_stack(&mut self) -> Option<Stack<Service>> {
         let mac = self.device.identity()?.mac;
         if matches!(self.config, stack::Config::Dhcp { .. }) {
             log::info!("dhcp: asking for an address");
         }
         let free = memory::free_pages().saturating_mul(pv::PAGE_SIZE);
-        let limits = Limits::for_guest(free.saturating_sub(self.server.site().to_come()));
+        let free = free.saturating_sub(http(&self.server).site().to_come());
+        let limits = Limits::for_guest(free);
+        #[cfg(feature = "tls")]
+        let limits = Limits { connections: limits.connections.min(https::connections(free)), ..limits };
         log::debug!("tcp: at most {} connections", limits.connections);
         Some(Stack::with_limits(self.config.clone(), ethernet::Address(mac.0), &self.seed, limits))
     }
@@ -376,7 +395,11 @@ impl Guest {
                     if progress.listening {
                         log::info!("network: the address is {address}");
                     } else {
-                        log::info!("listening on http://{address}/");
+                        if self.server.listens(80) {
+                            log::info!("listening on http://{address}/");
+                        }
+                        #[cfg(feature = "tls")]
+                        self.tell_https(address, progress);
                         progress.listening = true;
                     }
                 }

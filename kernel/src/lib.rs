@@ -15,8 +15,10 @@
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
 //! - [`wipe`]: what must not stay in memory.
+//! - `https`, with the feature `tls`: certificates, their keys, and random numbers for them.
 //! - [`panic`]: the report of a crash, and the end of the domain.
 //! - `critical_section`: what the precomputed tables of TLS's curves ask for, with the feature `tls`.
+//! - [`service`]: the server above TCP.
 //! - [`site`]: the site that is served, the ramdisk's or the embedded one.
 #![no_std]
 
@@ -34,12 +36,15 @@ pub mod entropy;
 pub mod events;
 pub mod grants;
 pub mod guest;
+#[cfg(feature = "tls")]
+pub mod https;
 mod mem;
 pub mod memory;
 pub mod nic;
 pub mod panic;
 pub mod pv;
 pub mod registers;
+pub mod service;
 pub mod site;
 pub mod status;
 pub mod suspend;

@@ -11,6 +11,8 @@ use kernel::control::Control;
 use kernel::events::Events;
 use kernel::grants::Grants;
 use kernel::guest::{self, Guest, LoopCounters};
+#[cfg(feature = "tls")]
+use kernel::https::{self, Secrets};
 use kernel::panic::fail;
 use kernel::pv::boot::Entry;
 use kernel::pv::module;
@@ -42,7 +44,11 @@ fn main(entry: Entry) -> ! {
     let (seed, source) = entropy::gather(identity.uuid.as_bytes(), |_| {});
     entropy::report(source);
 
-    let Chosen { site, tar, source } = kernel::site::open(module::take());
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "secrets are wiped in it"))]
+    let mut module = module::take();
+    #[cfg(feature = "tls")]
+    let secrets = Secrets::take(&mut module);
+    let Chosen { site, tar, source } = kernel::site::open(module);
     status::site(&mut store, source);
 
     let suspend = Suspend::open();
@@ -52,6 +58,10 @@ fn main(entry: Entry) -> ! {
     if options.access_log {
         server.set_access_log(Box::new(AccessLog::new()));
     }
+    #[cfg(feature = "tls")]
+    let (https, server) = https::serve(&secrets, &identity.uuid, options, server);
+    #[cfg(feature = "tls")]
+    status::tls(&mut store, https.status());
     let config = guest::config(options.address, identity.name);
     let allotment = Allotment::new();
     let counters = LoopCounters::default();
@@ -62,6 +72,8 @@ fn main(entry: Entry) -> ! {
         control,
         device,
         server,
+        #[cfg(feature = "tls")]
+        https,
         source,
         allotment,
         watchdog,

@@ -50,6 +50,12 @@ pub fn site(store: &mut Store, source: Source) {
     write(store, "data/site", &source);
 }
 
+/// Shows how HTTPS fares: `ok`, `off`, or why its port is shut or a new certificate was refused.
+#[cfg(feature = "tls")]
+pub fn tls(store: &mut Store, status: &str) {
+    write(store, xen::renewal::STATUS, &status);
+}
+
 fn write(store: &mut Store, path: &str, value: &dyn fmt::Display) {
     if let Err(error) = store.session().write_unheeded(path, alloc::format!("{value}").as_bytes()) {
         log::debug!("xenstore: {path}: {error}");

@@ -1,5 +1,6 @@
 """The guest on this machine, where it is itself a Xen dom0."""
 
+import os
 import re
 import subprocess
 import sys
@@ -48,7 +49,10 @@ class Here:
         self._console = subprocess.Popen(
             ["xl", "console", self._name], stdin=subprocess.DEVNULL, stdout=out, process_group=0
         )
-        print(f"http://{self._address()}/", file=out, flush=True)
+        address = self._address()
+        print(f"http://{address}/", file=out, flush=True)
+        if os.environ.get("TLS"):
+            print(f"https://{address}/", file=out, flush=True)
         while tool("xl", "domid", self._name) is not None:
             time.sleep(1)
         self._created = False

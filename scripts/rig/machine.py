@@ -45,13 +45,14 @@ class UserNetwork:
     dom0 = "10.0.2.5/24"
     prefix = ()
 
-    def __init__(self, port=None):
-        self._port = port
+    def __init__(self, port=None, secure_port=None):
+        self._ports = [(port, 80), (secure_port, 443)]
 
     def arguments(self):
         """QEMU's words for the network card's other end."""
-        forward = f",hostfwd=tcp:127.0.0.1:{self._port}-{self.guest}:80" if self._port else ""
-        return ["-netdev", f"user,id=net{forward}"]
+        ports = ((local, own) for local, own in self._ports if local)
+        forwards = (f",hostfwd=tcp:127.0.0.1:{local}-{self.guest}:{own}" for local, own in ports)
+        return ["-netdev", f"user,id=net{''.join(forwards)}"]
 
 
 class Machine:

@@ -14,7 +14,8 @@ from .machine import Machine, MachineError, UserNetwork
 from .place import BUILD, REPOSITORY
 from .suite import Suite
 
-LISTENING = re.compile(r"listening on http://")
+LISTENING = re.compile(r"listening on https?://")
+SECURE = re.compile(r"listening on https://")
 LISTENING_SECONDS = 120
 
 
@@ -33,7 +34,8 @@ class Visit:
         self._domain = None
         dom0 = Dom0(Suite(self.xen)).assemble()
         self._accelerator = accelerator(dom0)
-        network = UserNetwork(self.port)
+        self.secure_port = free_port() if os.environ.get("TLS") else None
+        network = UserNetwork(self.port, self.secure_port)
         self._machine = Machine(dom0, self._accelerator, BUILD / "run", network)
 
     def __enter__(self):
@@ -60,6 +62,8 @@ class Visit:
             time.sleep(0.05)
         domain.follow(out, 0)
         print(f"http://127.0.0.1:{self.port}/", file=out, flush=True)
+        if self.secure_port and SECURE.search(domain.console()):
+            print(f"https://127.0.0.1:{self.secure_port}/", file=out, flush=True)
         domain.follow(out, float("inf"))
         print("rig: the guest has ended", file=out, flush=True)
 

@@ -14,6 +14,9 @@ pub struct Connection {
     /// The client, for the access log.
     pub(crate) peer: Option<Ipv4Addr>,
     pub(crate) outstanding: Outstanding,
+    /// Its stream is TLS's.
+    #[cfg(feature = "tls")]
+    pub(crate) is_secure: bool,
     /// When the wait that the deadline bounds began.
     since: Instant,
     /// The deadline that the stream has: at or before the one that counts.
@@ -43,7 +46,16 @@ impl Connection {
             SocketAddr::V6(_) => None,
         };
         let outstanding = Outstanding::default();
-        Self { phase: Phase::Head, searched: 0, peer, outstanding, since: now, armed: None }
+        Self {
+            phase: Phase::Head,
+            searched: 0,
+            peer,
+            outstanding,
+            #[cfg(feature = "tls")]
+            is_secure: false,
+            since: now,
+            armed: None,
+        }
     }
 
     /// Enters a phase; the wait begins anew if it is another one.

@@ -36,6 +36,8 @@ extern crate alloc;
 mod access_log;
 mod cache_control;
 mod catalogue;
+#[cfg(feature = "tls")]
+mod challenges;
 mod connection;
 mod counters;
 mod error_page;
@@ -49,6 +51,8 @@ mod representation;
 mod resolve;
 pub mod rules;
 mod secrets;
+#[cfg(feature = "tls")]
+mod secure;
 mod server;
 mod tar;
 #[cfg(feature = "tls")]
@@ -57,8 +61,12 @@ mod wall_clock;
 
 pub use access_log::{AccessLog, Entry, LONGEST as LONGEST_ACCESS_LINE};
 pub use catalogue::{Found, Site, SiteError};
+#[cfg(feature = "tls")]
+pub use challenges::Challenges;
 pub use counters::Counters;
 pub use secrets::{SECRETS, SecretFile, secrets};
+#[cfg(feature = "tls")]
+pub use secure::Plain;
 pub use server::{Config, Connection, Server};
 pub use tar::{TarError, TarFault};
 pub use wall_clock::WallClock;

@@ -2,6 +2,8 @@
 
 use crate::access_log::{AccessLog, Entry};
 use crate::catalogue::{Found, Site};
+#[cfg(feature = "tls")]
+use crate::challenges::Challenges;
 use crate::connection::{Connection as State, Phase};
 use crate::counters::Counters;
 use crate::error_page::ErrorPages;
@@ -15,9 +17,13 @@ use crate::page::Page;
 use crate::representation::Representation;
 use crate::resolve::Resolved;
 use crate::rules::Redirect;
+#[cfg(feature = "tls")]
+use crate::secure::{self, Aside, Plain, Secure};
 use crate::wall_clock::{DateField, WallClock};
 use alloc::boxed::Box;
 use core::net::SocketAddr;
+#[cfg(feature = "tls")]
+use netstack::Chunk;
 use netstack::{Duration, Instant, Service, Stream};
 
 /// Serves a site over HTTP/1.1.
@@ -30,6 +36,8 @@ pub struct Server {
     access_log: Option<Logged>,
     /// Each connection ends with its next response.
     drains: bool,
+    #[cfg(feature = "tls")]
+    secure: Secure,
 }
 
 /// The access log, and a response that it has no line of yet: its status, and the length of its content.
@@ -83,7 +91,27 @@ impl Server {
             counters: Counters::default(),
             access_log: None,
             drains: false,
+            #[cfg(feature = "tls")]
+            secure: Secure::default(),
         }
+    }
+
+    /// What the port of HTTP does; at first it serves the site.
+    #[cfg(feature = "tls")]
+    pub fn set_plain(&mut self, plain: Plain) {
+        self.secure.plain = plain;
+    }
+
+    /// Has each response over HTTPS tell for how many seconds only HTTPS is to be used (RFC 6797). To be set once.
+    #[cfg(feature = "tls")]
+    pub fn set_hsts(&mut self, seconds: u32) {
+        self.secure.set_transport(seconds);
+    }
+
+    /// Answers these challenges of ACME's, and no longer those of before.
+    #[cfg(feature = "tls")]
+    pub fn set_challenges(&mut self, challenges: Challenges) {
+        self.secure.challenges = challenges;
     }
 
     /// Logs every response from now on.
@@ -240,13 +268,19 @@ impl Server {
 
     /// Answers a request; `false` where that has to wait for room.
     fn answer(&mut self, connection: &mut State, request: &Request<'_>, stream: &mut dyn Stream) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(aside) = self.secure.aside(request, connection.is_secure) {
+            self.counters.http_requests.count();
+            self.send_aside(connection, aside, request.method != Method::Head, stream);
+            return true;
+        }
         let after = if self.drains { Phase::Linger } else { after(request) };
         let persistence = match (after, request.is_1_0) {
             (Phase::Linger, _) => Persistence::Close,
             (_, false) => Persistence::Open,
             (_, true) => Persistence::KeepAlive,
         };
-        let mut response = self.response(request, stream.now());
+        let mut response = self.response(request, is_secure(connection), stream.now());
         if stream.room() < response.chunks() {
             if stream.unacknowledged() > 0 {
                 return false;
@@ -263,11 +297,13 @@ impl Server {
     }
 
     #[inline(always)]
-    fn response<'a>(&mut self, request: &Request<'a>, now: Instant) -> Response<'a> {
+    fn response<'a>(&mut self, request: &Request<'a>, is_secure: bool, now: Instant) -> Response<'a> {
         match (request.method, request.target.form) {
             (Method::Unknown, _) => return self.error(Status::NotImplemented, Some(request)),
             // What has to be secret may not be told to all (RFC 9110, section 7.4).
-            (_, Form::AbsoluteSecure) => return self.error(Status::MisdirectedRequest, Some(request)),
+            (_, Form::AbsoluteSecure) if !is_secure => {
+                return self.error(Status::MisdirectedRequest, Some(request));
+            }
             (Method::Options, Form::Asterisk) => {
                 return Response { status: Status::NoContent, content: Content::Empty };
             }
@@ -374,11 +410,30 @@ impl Server {
         stream: &mut dyn Stream,
     ) {
         let date = self.date.at(stream.now());
-        match response.send(persistence, date, with_content, stream) {
+        #[cfg(feature = "tls")]
+        let more = self.secure.transport(connection.is_secure);
+        #[cfg(not(feature = "tls"))]
+        let more = b"";
+        let sent = response.send(persistence, more, date, with_content, stream);
+        let content = (response.status, response.content_length(with_content));
+        self.sent(connection, sent, content, persistence, stream);
+    }
+
+    /// A response of so many bytes was queued, with this status and so many bytes of content; `None`: only in part.
+    #[inline(always)]
+    fn sent(
+        &mut self,
+        connection: &mut State,
+        sent: Option<usize>,
+        (status, content): (Status, usize),
+        persistence: Persistence,
+        stream: &mut dyn Stream,
+    ) {
+        match sent {
             Some(bytes) => {
-                self.counters.response(response.status);
+                self.counters.response(status);
                 if let Some(logged) = &mut self.access_log {
-                    logged.pending = Some((response.status, response.content_length(with_content)));
+                    logged.pending = Some((status, content));
                 }
                 connection.outstanding.queued(bytes);
                 connection.progress(stream.now());
@@ -395,6 +450,23 @@ impl Server {
         }
     }
 
+    /// Sends what is no page's, and ends the connection: it is made for this request, and one has room for one such.
+    #[cfg(feature = "tls")]
+    fn send_aside(
+        &mut self,
+        connection: &mut State,
+        Aside { status, fields, content }: Aside,
+        with_content: bool,
+        stream: &mut dyn Stream,
+    ) {
+        let content = if with_content { &content[..] } else { b"" };
+        let date = self.date.at(stream.now());
+        let whole = [status.start(Persistence::Close), &fields, date.bytes(), content].concat();
+        let bytes = whole.len();
+        let sent = stream.send(Chunk::Owned(whole.into_boxed_slice())).is_ok().then_some(bytes);
+        self.sent(connection, sent, (status, content.len()), Persistence::Close, stream);
+    }
+
     /// Ends our side, behind what is queued.
     fn close(&self, connection: &mut State, stream: &mut dyn Stream) {
         connection.enter(Phase::Linger, stream.now());
@@ -406,12 +478,22 @@ impl Service for Server {
     type Connection = Connection;
 
     fn listens(&self, port: u16) -> bool {
+        #[cfg(feature = "tls")]
+        if self.secure.plain == Plain::Shut {
+            return false;
+        }
         port == self.config.port
     }
 
-    fn accept(&mut self, peer: SocketAddr, _local: SocketAddr, stream: &mut dyn Stream) -> Connection {
+    fn accept(&mut self, peer: SocketAddr, local: SocketAddr, stream: &mut dyn Stream) -> Connection {
         self.counters.http_connections.count();
         let mut connection = State::new(peer, stream.now());
+        #[cfg(feature = "tls")]
+        {
+            connection.is_secure = local.port() == secure::PORT;
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = local;
         connection.arm(&self.config, stream);
         Connection(connection)
     }
@@ -492,6 +574,18 @@ fn after(request: &Request<'_>) -> Phase {
         Body::Length(_) => Phase::Linger,
         Body::Chunked => Phase::Chunked(Chunked::new(BODY_LIMIT)),
     }
+}
+
+/// Whether what it sends and gets is secret on its way.
+#[cfg(feature = "tls")]
+fn is_secure(connection: &State) -> bool {
+    connection.is_secure
+}
+
+/// Whether what it sends and gets is secret on its way.
+#[cfg(not(feature = "tls"))]
+fn is_secure(_: &State) -> bool {
+    false
 }
 
 /// Whether the first byte can be one of a method. A TLS client's cannot.

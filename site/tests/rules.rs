@@ -42,6 +42,13 @@ fn outcome(server: &mut Server, target: &str) -> (u16, String) {
 }
 
 #[test]
+fn a_redirect_ends_with_its_head() {
+    let answer = "HTTP/1.1 301 Moved Permanently\r\nServer: halfpage\r\nContent-Length: 0\r\nLocation: /about\r\n\
+                  Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+    assert_eq!(get(&mut server("/old /about", ""), "/old"), answer);
+}
+
+#[test]
 fn rules_lead_where_they_say() {
     for (rules, target, status, to) in [
         // The status is 301 where none is given, and a slash at the end makes no difference.

@@ -1,6 +1,7 @@
 //! The guest on its way out of use (`data/drain`): another has taken its place, and connections end one by one.
 
 use super::{Guest, Progress};
+use crate::service::http_mut;
 use crate::status::{self, State};
 use netstack::Stack;
 
@@ -21,7 +22,7 @@ impl Guest {
         if progress.drain == Drain::No && progress.stop.is_none() {
             log::info!("drain: connections end with their next response");
             progress.drain = Drain::Draining;
-            self.server.drain();
+            http_mut(&mut self.server).drain();
             status::state(&mut self.store, State::Draining);
         }
     }

@@ -1,9 +1,9 @@
 //! What the guest tells of itself: its counters in the store and on the console, and how full its tables are.
 
 use super::{Guest, Progress};
+use crate::service::{Service, http};
 use crate::{console, memory};
 use netstack::{Instant, Stack};
-use site::Server;
 use xen::shown::Shown;
 
 /// The counters in the store are written again no sooner than so many microseconds after the last time.
@@ -47,10 +47,12 @@ impl Guest {
     /// Every counter's name and value, always in the same order.
     fn counters<'a>(
         &'a self,
-        stack: Option<&'a Stack<Server>>,
+        stack: Option<&'a Stack<Service>>,
     ) -> impl Iterator<Item = (&'static str, u64)> + 'a {
         let grants = self.device.machine();
-        let own = self.server.counters().iter().chain(self.device.counters().iter());
+        let own = http(&self.server).counters().iter().chain(self.device.counters().iter());
+        #[cfg(feature = "tls")]
+        let own = own.chain(self.server.counters().iter());
         let below = grants.counters().iter().chain(grants.static_counters().iter());
         let machine = self.store.counters().iter().chain(crate::pv::calls::counters());
         // The stack comes last, since it is not there from the start.
@@ -90,7 +92,7 @@ impl Guest {
     }
 
     /// Prints every counter that has counted.
-    pub(super) fn print_counters(&self, stack: Option<&Stack<Server>>) {
+    pub(super) fn print_counters(&self, stack: Option<&Stack<Service>>) {
         for (name, value) in self.counters(stack).filter(|(_, value)| *value > 0) {
             log::info!("counter {name}={value}");
             // The ring is shorter than all of them.
@@ -99,7 +101,7 @@ impl Guest {
     }
 
     /// Prints how full each table is: connections, grants, memory, rings.
-    pub(super) fn print_tables(&self, stack: Option<&Stack<Server>>) {
+    pub(super) fn print_tables(&self, stack: Option<&Stack<Service>>) {
         let device = &self.device;
         if let Some((half_open, established, time_wait)) = stack.map(|stack| stack.tcp().lengths()) {
             log::info!("connections: half_open={half_open} established={established} time_wait={time_wait}");

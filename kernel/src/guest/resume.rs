@@ -36,6 +36,8 @@ impl Guest {
         if let Some(stack) = &mut progress.stack {
             stack.reseed(&seed);
         }
+        #[cfg(feature = "tls")]
+        self.renew_https();
         if woken == Woken::Restored {
             self.restored(progress);
         }
@@ -60,6 +62,8 @@ impl Guest {
         status::address(&mut self.store, address);
         status::state(&mut self.store, Self::state(progress));
         status::site(&mut self.store, self.source);
+        #[cfg(feature = "tls")]
+        status::tls(&mut self.store, self.https.status());
         self.connect(now, progress);
     }
 }

@@ -121,8 +121,12 @@ impl Response<'_> {
     }
 
     /// Whether the representation has the start of the response too.
-    fn is_usual(&self, persistence: Persistence) -> bool {
-        matches!((self.content, self.status, persistence), (Content::Whole(_), Status::Ok, Persistence::Open))
+    fn is_usual(&self, persistence: Persistence, more: &[u8]) -> bool {
+        more.is_empty()
+            && matches!(
+                (self.content, self.status, persistence),
+                (Content::Whole(_), Status::Ok, Persistence::Open)
+            )
     }
 
     /// What can be sent in its place in [`CHUNKS`] chunks.
@@ -136,23 +140,29 @@ impl Response<'_> {
         }
     }
 
-    /// Queues the response; `date` has the end of a head behind it, and `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
+    /// Queues the response; `more` are field lines of the connection's, each with the line end before it, `date` has the end
+    /// of a head behind it, and `with_content` is false for HEAD. Gives the number of bytes, or `None` if the stream did
     /// not take all of it.
     #[inline(always)]
     pub fn send(
         &self,
         persistence: Persistence,
+        more: &'static [u8],
         date: Inline,
         with_content: bool,
         stream: &mut dyn Stream,
     ) -> Option<usize> {
         let mut queue = Queue { stream, bytes: 0 };
-        if !self.is_usual(persistence) {
+        let is_usual = self.is_usual(persistence, more);
+        if !is_usual {
             queue.fixed(self.status.start(persistence))?;
+        }
+        if !more.is_empty() {
+            queue.fixed(more)?;
         }
         let body = match self.content {
             Content::Whole(whole) => {
-                queue.fixed(if self.is_usual(persistence) { whole.response() } else { whole.head() })?;
+                queue.fixed(if is_usual { whole.response() } else { whole.head() })?;
                 whole.body
             }
             Content::Future(whole) => {
@@ -205,7 +215,7 @@ impl Response<'_> {
                 let mut sent = Some(());
                 rule.fill(path, query, |part| sent = sent.and_then(|()| queue.part(part)));
                 sent?;
-                queue.fixed(END)?;
+                queue.fixed(DATE)?;
                 b""
             }
             Content::Empty => {

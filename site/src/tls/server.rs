@@ -18,6 +18,8 @@ pub struct TlsServer {
     http: Server,
     config: Option<Arc<ServerConfig>>,
     shared: Shared,
+    /// How often [`TlsServer::forget_sessions`] was called.
+    life: u32,
 }
 
 /// What is kept for a connection.
@@ -25,7 +27,8 @@ pub struct Connection(Kind);
 
 enum Kind {
     Plain(crate::Connection),
-    Secure(Box<Session>),
+    /// The session, and the server's life that it belongs to.
+    Secure(Box<Session>, u32),
     /// It is reset.
     Refused,
 }
@@ -33,12 +36,18 @@ enum Kind {
 impl TlsServer {
     /// `http` over HTTP, and over HTTPS once there is a configuration; with the pages of `pool` for records.
     pub fn new(http: Server, limits: Limits, pool: Pool) -> Self {
-        Self { http, config: None, shared: Shared::new(limits, pool) }
+        Self { http, config: None, shared: Shared::new(limits, pool), life: 0 }
     }
 
     /// From now on handshakes are by this configuration; with `None` the port of HTTPS is shut. Sessions that there are stay.
     pub fn set_config(&mut self, config: Option<Arc<ServerConfig>>) {
         self.config = config;
+    }
+
+    /// Ends the sessions that there are: each is reset before it seals or opens another byte. Due when the memory may have been
+    /// copied, since two servers would go on with the same keys.
+    pub fn forget_sessions(&mut self) {
+        self.life = self.life.wrapping_add(1);
     }
 
     /// The server of the site.
@@ -105,7 +114,7 @@ impl Service for TlsServer {
         let config = self.config.as_ref();
         let session = config.and_then(|config| Session::new(config, (peer, local), &mut self.shared, stream));
         Connection(match session {
-            Some(session) => Kind::Secure(Box::new(session)),
+            Some(session) => Kind::Secure(Box::new(session), self.life),
             None => {
                 stream.reset();
                 Kind::Refused
@@ -122,8 +131,12 @@ impl Service for TlsServer {
     ) -> usize {
         match &mut connection.0 {
             Kind::Plain(connection) => self.http.receive(connection, bytes, end, stream),
-            Kind::Secure(session) => {
+            Kind::Secure(session, life) if *life == self.life => {
                 self.session(session, stream, |session, around| session.receive(bytes, end, around))
+            }
+            Kind::Secure(..) => {
+                stream.reset();
+                bytes.len()
             }
             Kind::Refused => bytes.len(),
         }
@@ -132,7 +145,10 @@ impl Service for TlsServer {
     fn acknowledged(&mut self, connection: &mut Connection, stream: &mut dyn Stream) {
         match &mut connection.0 {
             Kind::Plain(connection) => self.http.acknowledged(connection, stream),
-            Kind::Secure(session) => self.session(session, stream, Session::acknowledged),
+            Kind::Secure(session, life) if *life == self.life => {
+                self.session(session, stream, Session::acknowledged);
+            }
+            Kind::Secure(..) => stream.reset(),
             Kind::Refused => {}
         }
     }
@@ -140,7 +156,10 @@ impl Service for TlsServer {
     fn deadline(&mut self, connection: &mut Connection, stream: &mut dyn Stream) {
         match &mut connection.0 {
             Kind::Plain(connection) => self.http.deadline(connection, stream),
-            Kind::Secure(session) => self.session(session, stream, Session::deadline),
+            Kind::Secure(session, life) if *life == self.life => {
+                self.session(session, stream, Session::deadline);
+            }
+            Kind::Secure(..) => stream.reset(),
             Kind::Refused => {}
         }
     }
@@ -148,7 +167,10 @@ impl Service for TlsServer {
     fn stopping(&mut self, connection: &mut Connection, stream: &mut dyn Stream) {
         match &mut connection.0 {
             Kind::Plain(connection) => self.http.stopping(connection, stream),
-            Kind::Secure(session) => self.session(session, stream, Session::stopping),
+            Kind::Secure(session, life) if *life == self.life => {
+                self.session(session, stream, Session::stopping);
+            }
+            Kind::Secure(..) => stream.reset(),
             Kind::Refused => {}
         }
     }
@@ -156,7 +178,7 @@ impl Service for TlsServer {
     fn closed(&mut self, connection: Connection) {
         match connection.0 {
             Kind::Plain(connection) => self.http.closed(connection),
-            Kind::Secure(session) => session.finish(&mut self.http, &mut self.shared),
+            Kind::Secure(session, _) => session.finish(&mut self.http, &mut self.shared),
             Kind::Refused => {}
         }
     }

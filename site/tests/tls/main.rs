@@ -15,4 +15,5 @@ mod wire;
 mod ends;
 mod handshake;
 mod limits;
+mod policy;
 mod responses;

@@ -6,6 +6,7 @@ pub mod conversation;
 pub mod dhcp_client;
 pub mod dhcpv4;
 pub mod http;
+pub mod https;
 pub mod ip;
 pub mod link;
 pub mod netfront;

@@ -11,10 +11,22 @@ use tls::{Clock, Identity, Random, Tickets};
 
 /// Chains and keys that fit, of each kind.
 const FITTING: [(&str, &str); 4] = [
-    (include_str!("../../../site/tls/tests/pem/sec1.pem"), include_str!("../../../site/tls/tests/pem/sec1.key")),
-    (include_str!("../../../site/tls/tests/pem/sec1.pem"), include_str!("../../../site/tls/tests/pem/p256.key")),
-    (include_str!("../../../site/tls/tests/pem/p384.pem"), include_str!("../../../site/tls/tests/pem/p384.key")),
-    (include_str!("../../../site/tls/tests/pem/ed25519.pem"), include_str!("../../../site/tls/tests/pem/ed25519.key")),
+    (
+        include_str!("../../../site/tls/tests/pem/sec1.pem"),
+        include_str!("../../../site/tls/tests/pem/sec1.key"),
+    ),
+    (
+        include_str!("../../../site/tls/tests/pem/sec1.pem"),
+        include_str!("../../../site/tls/tests/pem/p256.key"),
+    ),
+    (
+        include_str!("../../../site/tls/tests/pem/p384.pem"),
+        include_str!("../../../site/tls/tests/pem/p384.key"),
+    ),
+    (
+        include_str!("../../../site/tls/tests/pem/ed25519.pem"),
+        include_str!("../../../site/tls/tests/pem/ed25519.key"),
+    ),
 ];
 
 /// PEM as it is given, or some that fits with bytes of it, or of the DER in it, changed: an identity that holds what it
@@ -29,7 +41,9 @@ pub fn identity(input: &[u8]) {
             let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
             (rest[..end].to_vec(), rest[end..].to_vec())
         }
-        1 => (changed(chain.as_bytes().to_vec(), &mut choices), changed(key.as_bytes().to_vec(), &mut choices)),
+        1 => {
+            (changed(chain.as_bytes().to_vec(), &mut choices), changed(key.as_bytes().to_vec(), &mut choices))
+        }
         _ => (rewritten(chain, &mut choices), rewritten(key, &mut choices)),
     };
     match Identity::from_pem(&chain, &key, now) {
@@ -47,7 +61,10 @@ pub fn identity(input: &[u8]) {
         }
         Err(error) => {
             let said = error.to_string();
-            assert!(said.len() < 400 && said.contains(": ") && !said.contains(['\n', '\r', '\x1b']), "{said}");
+            assert!(
+                said.len() < 400 && said.contains(": ") && !said.contains(['\n', '\r', '\x1b']),
+                "{said}"
+            );
         }
     }
 }

@@ -30,6 +30,8 @@ impl Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.choose(hello.server_name(), hello.signature_schemes()).map(Identity::certified)
+        // Where none is of use to the client, rustls says so: without one its alert would be access_denied.
+        let chosen = self.choose(hello.server_name(), hello.signature_schemes());
+        chosen.or_else(|| self.identities.first()).map(Identity::certified)
     }
 }

@@ -29,6 +29,8 @@ netstack::counters! {
         tls_buffers_full,
         /// Records that had to wait, as TCP and the device held every page.
         tls_records_exhausted,
+        /// Sessions reset since their peer took hardly anything of records whose pages others waited for.
+        tls_evicted,
         /// Sessions reset since TCP did not take a record.
         tls_send_refused,
         /// Sessions reset since their keys were used up.

@@ -15,6 +15,8 @@ pub(super) struct Outgoing {
     /// Bytes of the first chunk that are encrypted.
     skipped: usize,
     length: usize,
+    /// Bytes of records that TCP was given.
+    pub(super) written: u64,
     /// Nothing follows.
     pub(super) closing: bool,
     /// A reset was called for.

@@ -24,6 +24,13 @@ const OVERHEAD: usize = 64;
 /// When a session tries again that found no room for a record, and has nothing under way whose acknowledgment would call it.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How often it is looked at what a peer has taken while records of its are under way.
+const LOOK: Duration = Duration::from_secs(5);
+/// Bytes that it has to take in that time where others wait for pages.
+const LEAST: u64 = 4_096;
+/// How long ago a record found no page, where pages are short.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// The bounds of a session, and of all together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -60,11 +67,13 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     /// Bytes that all sessions keep.
     pub(super) kept: usize,
+    /// When a record last found no page.
+    short: Option<Instant>,
 }
 
 impl Shared {
     pub(super) fn new(limits: Limits, pool: Pool) -> Self {
-        Self { limits, counters: Counters::default(), scratch: Scratch::new(), pool, kept: 0 }
+        Self { limits, counters: Counters::default(), scratch: Scratch::new(), pool, kept: 0, short: None }
     }
 }
 
@@ -91,7 +100,9 @@ pub(super) struct Session {
     ended: bool,
     /// A close_notify was sent.
     closed: bool,
-    /// The deadline that TCP has.
+    /// While records are under way: when it was last looked, and how much the peer had taken by then.
+    looked: Option<(Instant, u64)>,
+    /// The deadline that TCP has, at or before the one that is due.
     armed: Option<Instant>,
 }
 
@@ -126,6 +137,7 @@ impl Session {
             outgoing: Outgoing::default(),
             ended: false,
             closed: false,
+            looked: None,
             armed: None,
         };
         session.arm(tcp);
@@ -171,6 +183,7 @@ impl Session {
         let before = self.kept();
         self.armed = None;
         let now = around.tcp.now();
+        self.look(now, around);
         match (self.phase, &mut self.http) {
             (Phase::Handshake(until), _) if now >= until => {
                 around.shared.counters.tls_handshake_timeout.count();
@@ -190,6 +203,23 @@ impl Session {
             _ => {}
         }
         self.settle(before, around);
+    }
+
+    /// One that takes hardly anything goes where others wait for the pages that its records lie in.
+    fn look(&mut self, now: Instant, around: &mut Around<'_>) {
+        let Some((then, before)) = self.looked.filter(|(then, _)| now.since(*then) >= LOOK) else { return };
+        let taken = self.taken(around.tcp);
+        self.looked = Some((now, taken));
+        let short = around.shared.short.is_some_and(|short| now.since(short) < SHORT);
+        if short && taken.saturating_sub(before) < LEAST && now > then {
+            around.shared.counters.tls_evicted.count();
+            self.outgoing.reset = true;
+        }
+    }
+
+    /// Bytes of records that the peer has acknowledged.
+    fn taken(&self, tcp: &dyn Stream) -> u64 {
+        self.outgoing.written.saturating_sub(tcp.unacknowledged() as u64)
     }
 
     pub(super) fn stopping(&mut self, around: &mut Around<'_>) {
@@ -396,11 +426,20 @@ impl Session {
 
     /// Sees to it that TCP has the deadline that is due next.
     fn arm(&mut self, tcp: &mut dyn Stream) {
+        self.looked = match self.looked {
+            _ if tcp.unacknowledged() == 0 => None,
+            None => Some((tcp.now(), self.taken(tcp))),
+            looked => looked,
+        };
         let due = match self.phase {
             Phase::Handshake(until) | Phase::Linger(until) => Some(until),
-            Phase::Open => Instant::earliest(self.outgoing.deadline, self.outgoing.again),
+            Phase::Open => {
+                let look = self.looked.map(|(then, _)| then + LOOK);
+                Instant::earliest(look, Instant::earliest(self.outgoing.deadline, self.outgoing.again))
+            }
         };
-        if due != self.armed {
+        // One that comes too early is set anew when it has passed: requests in a row cost no timer work.
+        if due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed)) {
             self.armed = due;
             tcp.set_deadline(due);
         }
@@ -479,6 +518,7 @@ impl Around<'_> {
         while outgoing.len() > 0 && !*closed && !outgoing.reset && self.has_room() {
             let Some(mut blank) = self.shared.pool.take(outgoing.len().saturating_add(OVERHEAD)) else {
                 self.shared.counters.tls_records_exhausted.count();
+                self.shared.short = Some(self.tcp.now());
                 if self.tcp.unacknowledged() == 0 {
                     outgoing.again = Some(self.tcp.now() + AGAIN);
                 }
@@ -491,6 +531,7 @@ impl Around<'_> {
             match traffic.encrypt(plaintext, room) {
                 Ok(written) => {
                     outgoing.release(length);
+                    outgoing.written = outgoing.written.saturating_add(written as u64);
                     outgoing.reset |= !self.send(Chunk::Record(blank.seal(written)));
                 }
                 Err(error) => {

@@ -1,6 +1,6 @@
 use crate::wire::{Client, GET, count, server, server_of, server_with};
-use netstack::Duration;
 use netstack::record::Pool;
+use netstack::{Duration, Instant};
 use site::tls::Limits;
 
 #[test]
@@ -111,4 +111,34 @@ fn what_a_reset_leaves_goes_back() {
     client.wire.chunks.clear();
     client.finish();
     assert_eq!(pool.free(), (4, 4));
+}
+
+#[test]
+fn who_takes_nothing_goes_where_others_wait_for_pages() {
+    let pool = Pool::new(1, 0);
+    let mut server = server_of(Limits::default(), pool.clone());
+    let mut slow = Client::new(&mut server);
+    slow.settle();
+    std::io::Write::write_all(&mut slow.tls.writer(), b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    slow.push();
+    assert_eq!(pool.free(), (0, 0));
+    slow.pass(Duration::from_secs(20));
+    assert!(!slow.wire.reset, "nobody waits");
+    let Client { connection, mut wire, .. } = slow;
+    let mut slow = connection;
+
+    let mut client = Client::new(&mut server);
+    client.wire.now = Instant::from_micros(24_500_000);
+    client.settle();
+    std::io::Write::write_all(&mut client.tls.writer(), GET).unwrap();
+    client.push();
+    wire.now = client.wire.now + Duration::from_millis(500);
+    netstack::Service::deadline(client.server, &mut slow, &mut wire);
+    assert!(wire.reset);
+    netstack::Service::closed(client.server, slow);
+    drop(wire);
+    client.pass(Duration::from_millis(500));
+    client.settle();
+    assert!(client.take_text().ends_with("<p>home"));
+    assert_eq!(client.count("tls_evicted"), 1);
 }

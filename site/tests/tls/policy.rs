@@ -1,7 +1,6 @@
 //! What HTTPS asks of the site's server: HTTP that leads there, HSTS, ACME's challenges, sessions that are forgotten.
 
-use crate::peer;
-use crate::wire::{Client, GET, server};
+use crate::wire::{Client, GET, Wire, server};
 use netstack::Service;
 use site::{Challenges, Plain};
 
@@ -11,8 +10,13 @@ const AUTHORIZATION: &str =
 
 /// The whole answer over HTTP, and whether the server ended the connection.
 fn plain(server: &mut site::tls::TlsServer, request: &str) -> (String, bool) {
-    let (text, closed) = peer::exchange(server.http_mut(), request.as_bytes());
-    (text, closed)
+    let mut wire = Wire::new();
+    let (peer, local) = ("192.0.2.1:1024".parse().unwrap(), "192.0.2.2:80".parse().unwrap());
+    let mut connection = server.accept(peer, local, &mut wire);
+    server.receive(&mut connection, request.as_bytes(), false, &mut wire);
+    server.closed(connection);
+    assert!(!wire.reset);
+    (String::from_utf8(wire.sent).unwrap(), wire.closed)
 }
 
 #[test]
@@ -32,7 +36,7 @@ fn http_leads_to_https() {
         );
         assert_eq!((text, closed), (wanted, true));
     }
-    let long = "x".repeat(1000);
+    let long = "x".repeat(1_100);
     let start = |text: &str| text.split_once("\r\n").unwrap().0.to_owned();
     let (text, _) = plain(&mut server, &format!("GET /{long} HTTP/1.1\r\nHost: a.example.org\r\n\r\n"));
     assert_eq!(start(&text), "HTTP/1.1 414 URI Too Long");

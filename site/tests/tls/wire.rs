@@ -33,6 +33,22 @@ pub struct Wire {
     pub deadline: Option<Instant>,
 }
 
+impl Wire {
+    pub fn new() -> Self {
+        Self {
+            now: Instant::ZERO,
+            sent: Vec::new(),
+            unacknowledged: 0,
+            peak: 0,
+            chunks: Vec::new(),
+            capacity: 128,
+            closed: false,
+            reset: false,
+            deadline: None,
+        }
+    }
+}
+
 impl Stream for Wire {
     fn now(&self) -> Instant {
         self.now
@@ -171,17 +187,7 @@ impl<'a> Client<'a> {
     }
 
     pub fn with(server: &'a mut TlsServer, config: Arc<ClientConfig>) -> Self {
-        let mut wire = Wire {
-            now: Instant::ZERO,
-            sent: Vec::new(),
-            unacknowledged: 0,
-            peak: 0,
-            chunks: Vec::new(),
-            capacity: 128,
-            closed: false,
-            reset: false,
-            deadline: None,
-        };
+        let mut wire = Wire::new();
         let address: SocketAddr = "192.0.2.1:1024".parse().unwrap();
         let connection = server.accept(address, "192.0.2.2:443".parse().unwrap(), &mut wire);
         let tls = ClientConnection::new(config, ServerName::try_from("test").unwrap()).unwrap();

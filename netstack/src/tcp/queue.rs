@@ -178,7 +178,7 @@ impl<'a, const N: usize> Payload<'a, N> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
+    #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
     use super::*;
     use crate::service::Inline;
     use proptest::prelude::*;
@@ -208,6 +208,28 @@ mod tests {
         queue.release(1);
         queue.push(Chunk::Static(b"y")).unwrap();
         assert_eq!(queue.slices::<SLICES>(0, 128).len(), 17);
+    }
+
+    #[cfg(feature = "records")]
+    #[test]
+    fn a_record_is_held_until_its_last_byte_is_acknowledged() {
+        let pool = crate::record::Pool::new(0, 1);
+        let mut queue = Queue::new();
+        let mut blank = pool.take(100).unwrap();
+        blank.bytes_mut()[..100].fill(7);
+        queue.push(Chunk::Record(blank.seal(100))).unwrap();
+        let device = match queue.slices::<FEW>(90, 20).as_slice() {
+            [Slice::Record(bytes, record)] => {
+                assert_eq!(*bytes, [7; 10]);
+                (*record).clone()
+            }
+            other => panic!("{other:?}"),
+        };
+        queue.release(99);
+        drop(device);
+        assert_eq!(pool.free(), (0, 0));
+        queue.release(1);
+        assert_eq!(pool.free(), (0, 1));
     }
 
     proptest! {

@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "netif", longest: 64, compares: true, run: targets::netif::netif },
     Target { name: "pvclock", longest: 256, compares: false, run: targets::pvclock::pvclock },
     Target { name: "ring", longest: 256, compares: false, run: targets::ring::ring },
+    Target { name: "rules", longest: 2_048, compares: true, run: targets::rules::rules },
     Target { name: "stack", longest: 1_024, compares: true, run: targets::stack::stack },
     Target { name: "tar", longest: 8_192, compares: true, run: targets::tar::tar },
     Target { name: "tcp", longest: 256, compares: true, run: targets::tcp::segment },

@@ -13,6 +13,7 @@ pub mod netfront;
 pub mod netif;
 pub mod pvclock;
 pub mod ring;
+pub mod rules;
 pub mod stack;
 pub mod tar;
 pub mod tcp;

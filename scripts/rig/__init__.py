@@ -6,6 +6,7 @@
     accelerator  whether hardware virtualisation boots Xen here
     machine      the emulated host: QEMU, and commands in dom0
     domain       a guest in it
+    pygrub       what dom0's own boot loader finds on a disk
     peer         a Linux guest that serves files, to try the rig and to measure against
     visit, here  make run: in the emulated host, or on a machine that is a Xen dom0
     interrupt    ending on Ctrl-C

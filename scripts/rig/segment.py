@@ -4,6 +4,7 @@ The whole test runs in the namespace, as root or, where the kernel lets ordinary
 the root of a user namespace. It ends with the test; nothing is left behind.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -19,6 +20,13 @@ ADDRESS = "192.0.2.1"
 DOM0 = "192.0.2.2"
 LEASES = ("192.0.2.100", "192.0.2.199")
 OTHER_LEASES = ("192.0.2.200", "192.0.2.249")
+# EC2's default network, as its DHCP server answers there.
+EC2_GATEWAY = "172.31.0.1"
+EC2_LEASES = ("172.31.7.20", "172.31.7.99")
+EC2_OPTIONS = (
+    f"--dhcp-option=3,{EC2_GATEWAY}", "--dhcp-option=6,172.31.0.2", "--dhcp-option=15,ec2.internal",
+    "--dhcp-option-force=26,9001", "--dhcp-option-force=12,ip-172-31-7-20",
+)  # fmt: skip
 TAP = "rig0"
 
 MARK = "HALFPAGE_NAMESPACE"
@@ -87,14 +95,27 @@ class Segment:
         self._end()
         self._serve(*OTHER_LEASES)
 
-    def _serve(self, first, last):
+    @contextlib.contextmanager
+    def as_ec2(self):
+        """While entered, the segment is a subnet of EC2's default network: a /20, and that server's options."""
+        self._end()
+        subprocess.run(["ip", "addr", "add", f"{EC2_GATEWAY}/20", "dev", TAP], check=True)
+        self._serve(*EC2_LEASES, "255.255.240.0", EC2_OPTIONS)
+        try:
+            yield
+        finally:
+            self._end()
+            subprocess.run(["ip", "addr", "del", f"{EC2_GATEWAY}/20", "dev", TAP], check=True)
+            self._serve(*LEASES)
+
+    def _serve(self, first, last, mask="255.255.255.0", options=(f"--dhcp-option=3,{ADDRESS}",)):
         """Starts the server, for addresses that nobody has yet."""
         self.leases.unlink(missing_ok=True)
         self._dnsmasq = subprocess.Popen(
             [
                 shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"), "--no-daemon", "--conf-file=/dev/null",
                 "--port=0", "--no-ping", f"--interface={TAP}", "--bind-interfaces",
-                f"--dhcp-range={first},{last},255.255.255.0,1h", f"--dhcp-option=3,{ADDRESS}",
+                f"--dhcp-range={first},{last},{mask},1h", *options,
                 "--dhcp-authoritative", f"--dhcp-leasefile={self.leases}", "--log-dhcp", "--pid-file",
             ],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "dnsmasq.log", "ab"), preexec_fn=die_with_parent,

@@ -1,54 +1,41 @@
 """The guest after PV GRUB, as a cloud starts it: an ext2 disk with the gzipped image and a menu."""
 
 import re
-import shutil
-import subprocess
+
+from ec2.disk import make
 
 from ..checks import require
 from ..domain import described, mac
 from ..place import BUILD
 from .client import get
 
-DISK_MIB = 16
 GRUB_MEMORY = 64
-
-MENU = """\
-set timeout=0
-menuentry halfpage {{
-    linux /boot/halfpage.gz log=debug
-    {initrd}
-}}
-"""
+NAME = "pvgrub"
+# More than the image says by itself, and what is not in the default menu.
+EXTRA = "log=debug"
 
 
-def disk(folder, ramdisk=None):
-    """Makes the disk, without root; with a ramdisk beside the image, if there is to be one."""
-    root = folder / "pvgrub-root"
-    shutil.rmtree(root, ignore_errors=True)
-    (root / "boot/grub").mkdir(parents=True)
-    shutil.copyfile(BUILD / "halfpage.gz", root / "boot/halfpage.gz")
-    if ramdisk:
-        shutil.copyfile(ramdisk, root / "boot/site.tar")
-    (root / "boot/grub/grub.cfg").write_text(MENU.format(initrd="initrd /boot/site.tar" if ramdisk else ""))
-    image = folder / "pvgrub.img"
-    image.unlink(missing_ok=True)
-    tool = shutil.which("mke2fs") or "/usr/sbin/mke2fs"
-    subprocess.run(
-        [tool, "-q", "-F", "-t", "ext2", "-d", root, image, f"{DISK_MIB}M"], check=True, stdout=subprocess.DEVNULL
-    )
-    return image
+def attach(stage, image):
+    """Brings a disk to dom0; gives back the line of a configuration that has it."""
+    path = stage.machine.send(image, "pvgrub.img")
+    stage.machine.check(f"losetup /dev/loop0 {path}")
+    return 'disk=["script=block-rig,vdev=xvda,format=raw,access=rw,target=/dev/loop0"]'
 
 
 def start(stage, ramdisk=None):
-    """Starts a guest from the disk."""
-    name = "pvgrub"
-    path = stage.machine.send(disk(stage.machine.folder, ramdisk), "pvgrub.img")
-    stage.machine.check(f"losetup /dev/loop0 {path}")
-    more = ['disk=["script=block-rig,vdev=xvda,format=raw,access=rw,target=/dev/loop0"]']
-    stage.domain = described(stage.machine, name, stage.machine.dom0.pvgrub, GRUB_MEMORY, more=more)
-    stage.mac = mac(name)
+    """Starts a guest from a disk, with a ramdisk beside the image if there is to be one."""
+    image = stage.folder / "pvgrub.img"
+    make(image, BUILD / "halfpage.gz", EXTRA, ramdisk=ramdisk)
+    started(stage, image)
     stage.domain.create()
     stage.listening()
+
+
+def started(stage, image):
+    """The stage's guest is one that PV GRUB takes from this disk; it is not started yet."""
+    more = [attach(stage, image)]
+    stage.domain = described(stage.machine, NAME, stage.machine.dom0.pvgrub, GRUB_MEMORY, more=more)
+    stage.mac = mac(NAME)
 
 
 def end(stage):

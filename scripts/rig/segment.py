@@ -36,9 +36,14 @@ TUNSETPERSIST = 0x400454CB
 IFF_TAP, IFF_NO_PI = 2, 0x1000
 
 
+def isolated():
+    """Whether this program is in a network namespace of its own."""
+    return os.environ.get(MARK) == "1"
+
+
 def isolate():
     """Starts this program anew in a network namespace of its own, unless it is in one."""
-    if os.environ.get(MARK) == "1":
+    if isolated():
         return
     line = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--user", "--map-root-user"]
     if subprocess.run([*line, "true"], capture_output=True, check=False).returncode != 0:

@@ -251,7 +251,8 @@ impl Session {
 
     /// Whether what still comes is thrown away.
     fn is_deaf(&self) -> bool {
-        self.ended || self.outgoing.reset || matches!(self.phase, Phase::Linger(_))
+        // After our close_notify rustls has nothing to say to anybody: to an error it would send an alert all the same.
+        self.ended || self.closed || self.outgoing.reset || matches!(self.phase, Phase::Linger(_))
     }
 
     /// Bytes of the heap that a peer can make it keep.

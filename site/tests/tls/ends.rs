@@ -103,3 +103,14 @@ fn the_client_ends_within_the_handshake() {
     assert_eq!(client.count("tls_handshake_incomplete"), 1);
     assert_eq!(client.finish(), 0);
 }
+
+#[test]
+fn after_a_close_notify_comes_no_alert() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    client.ask(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    assert!(client.notified);
+    client.inject(&[&[23, 3, 3, 0, 40][..], &[9; 40]].concat(), false);
+    assert!(client.wire.sent.is_empty() && client.pending.is_empty());
+    assert_eq!(client.count("tls_alerts_sent"), 0);
+}

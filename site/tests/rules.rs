@@ -95,11 +95,13 @@ fn rules_lead_where_they_say() {
         // No placeholder makes another host of a path.
         ("/r/* /:splat", "/r//evil.example/", 301, "/evil.example/"),
         ("/* /:splat/x", "///evil.example", 301, "/evil.example/x"),
+        ("/r/* t=:t /:splat:t", "/r/?t=/evil.example", 301, "/evil.example"),
         ("/r/* https://b.example/:splat", "/r//c.example", 301, "https://b.example//c.example"),
         // A file comes first, unless the rule is forced.
         ("/about /blog/", "/about", 200, "about"),
         ("/blog /about", "/blog", 301, "/blog/"),
         ("/about /blog/ 302!", "/about", 302, "/blog/"),
+        ("/about /blog/\n/x /y 302!", "/about", 200, "about"),
         ("/* /app/ 200", "/about", 200, "about"),
         ("/* /app/ 200", "/no/such", 200, "app"),
         ("/* /app/ 200!", "/about", 200, "app"),
@@ -123,6 +125,16 @@ fn rules_lead_where_they_say() {
         let (found, text) = outcome(&mut server(rules, ""), target);
         let text = if to.is_empty() { "" } else { text.as_str() };
         assert_eq!((found, text), (status, to), "{rules} {target}");
+    }
+}
+
+#[test]
+fn the_fields_of_all_rules_have_a_bound() {
+    for (length, complaints) in [(16_383, 0), (16_384, 1)] {
+        let text = format!("/*\nA: {}\n", "v".repeat(length));
+        let mut said = 0;
+        Headers::parse(text.as_bytes(), &mut |_| said += 1);
+        assert_eq!(said, complaints, "{length}");
     }
 }
 

@@ -15,6 +15,11 @@ fn main() -> io::Result<()> {
     for argument in ["-z,max-page-size=4096", "-z,noexecstack", "--build-id=none", "--gc-sections"] {
         println!("cargo::rustc-link-arg-bins=-Wl,{argument}");
     }
+    if env::var_os("CARGO_FEATURE_TLS").is_some() {
+        // P-384's table alone has 56 KiB, and is made as a value that is moved twice.
+        println!("cargo::rustc-link-arg-bins=-Wl,--defsym=_stack_wanted=0x40000");
+    }
+    println!("cargo::rustc-link-search=native={}", no_libraries()?.display());
     println!("cargo::rustc-env=HALFPAGE_SITE_TAR={}", site()?);
     println!("cargo::rustc-env=HALFPAGE_CERTIFICATE={}", given("HALFPAGE_TLS_CERT")?);
     println!("cargo::rustc-env=HALFPAGE_KEY={}", given("HALFPAGE_TLS_KEY")?);
@@ -37,6 +42,17 @@ fn empty() -> io::Result<String> {
     let empty = PathBuf::from(variable("OUT_DIR")?).join("empty");
     fs::write(&empty, [])?;
     Ok(empty.display().to_string())
+}
+
+/// A folder of empty libraries: the crate `libc` names them to the linker even where nothing calls into them, and the C
+/// library's own would make the image a dynamic one. Whatever does call finds nothing, and the link fails.
+fn no_libraries() -> io::Result<PathBuf> {
+    let folder = PathBuf::from(variable("OUT_DIR")?).join("libraries");
+    fs::create_dir_all(&folder)?;
+    for name in ["c", "m", "rt", "pthread", "util", "dl"] {
+        fs::write(folder.join(format!("lib{name}.a")), b"!<arch>\n")?;
+    }
+    Ok(folder)
 }
 
 /// The tar that site/build.rs packed (`links = "halfpage-site"`); without one, an empty file.

@@ -1,7 +1,7 @@
 //! The processor's wide registers. Xen lets a domain use those of x87 and SSE until it asks for more, as Intel's and
 //! AMD's manuals say: XSAVE turned on in CR4, and the registers named in XCR0. Xen emulates both.
 //!
-//! The ciphers look there for what they may use. Without AVX they multiply for GHASH in software, several times slower.
+//! The ciphers look there for what they may use. Without AVX they are several times slower.
 
 use core::arch::asm;
 use core::arch::x86_64::CpuidResult;

@@ -1,13 +1,9 @@
 //! AES-GCM (NIST SP 800-38D) and ChaCha20-Poly1305 (RFC 8439) as the record protection of TLS 1.3 (RFC 8446, section
 //! 5.2) and TLS 1.2 (RFC 5288, RFC 7905), for rustls.
 
-use aes_gcm::aead::array::Array;
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{AeadInOut, KeyInit, consts};
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use alloc::boxed::Box;
-use chacha20poly1305::ChaCha20Poly1305;
 use core::marker::PhantomData;
+use ring::aead::{self, Aad, Algorithm, LessSafeKey, UnboundKey};
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
     MessageEncrypter, Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload,
@@ -24,9 +20,10 @@ const SALT: usize = 4;
 const EXPLICIT: usize = 8;
 
 /// A cipher with 12 bytes of nonce and 16 of tag, as all of TLS's are here.
-pub trait Cipher:
-    AeadInOut<NonceSize = consts::U12, TagSize = consts::U16> + KeyInit + Send + Sync + 'static
-{
+pub trait Cipher: Send + Sync + 'static {
+    /// The cipher itself.
+    fn algorithm() -> &'static Algorithm;
+
     /// Bytes of its key.
     const KEY: usize;
     /// Whether TLS 1.2 sends a part of the nonce with each record.
@@ -36,27 +33,51 @@ pub trait Cipher:
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets;
 }
 
+/// AES-128 in Galois/Counter Mode.
+#[derive(Debug)]
+pub enum Aes128Gcm {}
+
 impl Cipher for Aes128Gcm {
     const KEY: usize = 16;
     const EXPLICIT_NONCE: bool = true;
+
+    fn algorithm() -> &'static Algorithm {
+        &aead::AES_128_GCM
+    }
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv }
     }
 }
 
+/// AES-256 in Galois/Counter Mode.
+#[derive(Debug)]
+pub enum Aes256Gcm {}
+
 impl Cipher for Aes256Gcm {
     const KEY: usize = 32;
     const EXPLICIT_NONCE: bool = true;
+
+    fn algorithm() -> &'static Algorithm {
+        &aead::AES_256_GCM
+    }
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
         ConnectionTrafficSecrets::Aes256Gcm { key, iv }
     }
 }
 
+/// ChaCha20 with Poly1305.
+#[derive(Debug)]
+pub enum ChaCha20Poly1305 {}
+
 impl Cipher for ChaCha20Poly1305 {
     const KEY: usize = 32;
     const EXPLICIT_NONCE: bool = false;
+
+    fn algorithm() -> &'static Algorithm {
+        &aead::CHACHA20_POLY1305
+    }
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
         ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }
@@ -76,41 +97,39 @@ pub static CHACHA20_POLY1305: Aead<ChaCha20Poly1305> = Aead(PhantomData);
 
 /// A cipher with its key, and what goes into its nonces.
 struct Keyed<C> {
-    cipher: C,
+    key: LessSafeKey,
     iv: Iv,
+    cipher: PhantomData<fn() -> C>,
 }
 
 impl<C: Cipher> Keyed<C> {
-    fn new(key: &AeadKey, iv: Iv) -> Self {
+    fn new(key: &[u8], iv: Iv) -> Self {
         #[expect(clippy::expect_used, reason = "rustls cuts keys to the length that the algorithm names")]
-        let cipher = C::new_from_slice(key.as_ref()).expect("a key of the algorithm's length");
-        Self { cipher, iv }
+        let key = UnboundKey::new(C::algorithm(), key).expect("a key of the algorithm's length");
+        Self { key: LessSafeKey::new(key), iv, cipher: PhantomData }
     }
 
     /// Encrypts in place; the tag.
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> Result<[u8; TAG], Error> {
-        let tag = self.cipher.encrypt_inout_detached(&Array(nonce), aad, InOutBuf::from(text));
-        tag.map(|tag| tag.0).map_err(|_| Error::EncryptError)
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> Result<aead::Tag, Error> {
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        self.key.seal_in_place_separate_tag(nonce, Aad::from(aad), text).map_err(|_| Error::EncryptError)
     }
 
     /// Decrypts in place what stands before the tag; its length.
     fn open(&self, nonce: [u8; 12], aad: &[u8], sealed: &mut [u8]) -> Result<usize, Error> {
-        let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;
-        let len = text.len();
-        self.cipher
-            .decrypt_inout_detached(&Array(nonce), aad, InOutBuf::from(text), &Array(*tag))
-            .map_err(|_| Error::DecryptError)?;
-        Ok(len)
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let text = self.key.open_in_place(nonce, Aad::from(aad), sealed).map_err(|_| Error::DecryptError)?;
+        Ok(text.len())
     }
 }
 
 impl<C: Cipher> Tls13AeadAlgorithm for Aead<C> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Tls13(Keyed::<C>::new(&key, iv)))
+        Box::new(Tls13(Keyed::<C>::new(key.as_ref(), iv)))
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Tls13(Keyed::<C>::new(&key, iv)))
+        Box::new(Tls13(Keyed::<C>::new(key.as_ref(), iv)))
     }
 
     fn key_len(&self) -> usize {
@@ -139,7 +158,7 @@ impl<C: Cipher> MessageEncrypter for Tls13<C> {
         payload.extend_from_chunks(&message.payload);
         payload.extend_from_slice(&message.typ.to_array());
         let tag = self.0.seal(Nonce::new(&self.0.iv, seq).0, &make_tls13_aad(len), payload.as_mut())?;
-        payload.extend_from_slice(&tag);
+        payload.extend_from_slice(tag.as_ref());
         // The outer type and version say nothing: RFC 8446, section 5.2.
         Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
     }
@@ -165,11 +184,11 @@ impl<C: Cipher> MessageDecrypter for Tls13<C> {
 
 impl<C: Cipher> Tls12AeadAlgorithm for Aead<C> {
     fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(Tls12(Keyed::<C>::new(&key, joined(iv, extra))))
+        Box::new(Tls12(Keyed::<C>::new(key.as_ref(), joined(iv, extra))))
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(Tls12(Keyed::<C>::new(&key, joined(iv, &[]))))
+        Box::new(Tls12(Keyed::<C>::new(key.as_ref(), joined(iv, &[]))))
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
@@ -224,7 +243,7 @@ impl<C: Cipher> MessageEncrypter for Tls12<C> {
         payload.extend_from_chunks(&message.payload);
         let text = payload.as_mut().get_mut(begin..).ok_or(Error::EncryptError)?;
         let tag = self.0.seal(nonce, &aad, text)?;
-        payload.extend_from_slice(&tag);
+        payload.extend_from_slice(tag.as_ref());
         Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
     }
 

@@ -107,14 +107,11 @@ fn suites(aes: bool) -> Vec<SupportedCipherSuite> {
     }
 }
 
-/// Whether AES-GCM is computed by instructions: CPUID leaf 1, ECX bits 25 (AES) and 1 (PCLMULQDQ). The crates use the
-/// latter in its AVX form, for which the registers have to be on: leaf 0xD, EBX tells how many bytes those that are on
-/// take, 512 and 64 without AVX's 256.
+/// Whether AES-GCM is computed by instructions: CPUID leaf 1, ECX bits 25 (AES) and 1 (PCLMULQDQ).
 #[cfg(target_arch = "x86_64")]
 fn hardware_aes() -> bool {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
-    const NEEDED: u32 = 1 << 28 | 1 << 27 | 1 << 25 | 1 << 1;
-    __cpuid(0).eax >= 0xd && __cpuid(1).ecx & NEEDED == NEEDED && __cpuid_count(0xd, 0).ebx >= 512 + 64 + 256
+    const NEEDED: u32 = 1 << 25 | 1 << 1;
+    core::arch::x86_64::__cpuid(1).ecx & NEEDED == NEEDED
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -93,12 +93,13 @@ impl Grants {
         Ok(())
     }
 
-    /// After a restore, [`Grants::remap`] done: the table is another, and the ports are others'. The driver ends its
-    /// epoch next, which every grant lets it do, and then there is [`Grants::renew`].
+    /// After a restore, [`Grants::remap`] done: mostly the table is another, and the ports are others'. The driver ends its
+    /// epoch next, which every grant then lets it do, and then there is [`Grants::renew`].
     pub fn lose(&mut self) {
-        self.ports = None;
-        self.table.lose();
-        self.quarantine.drain().for_each(drop);
+        if self.table.lose() {
+            self.ports = None;
+            self.quarantine.drain().for_each(drop);
+        }
     }
 
     /// Takes up the new table.

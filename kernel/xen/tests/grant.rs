@@ -163,9 +163,28 @@ fn a_renewed_table_is_whole_again() {
     for word in frame {
         word.store(0, SeqCst);
     }
+    assert!(table.lose());
     table.renew();
     assert_eq!(table.free(), 504);
     assert_eq!(table.end(old), Err(EndError::NotGranted(old)));
+}
+
+/// The old domain goes on as if it had been restored: what its backend still maps must not be used for anything else.
+#[test]
+fn a_table_with_grants_in_it_is_not_lost() {
+    let (mut table, frame) = table();
+    let mapped = table.grant(DomId(0), Mfn(5), Access::ReadWrite).unwrap();
+    let free = table.grant(DomId(0), Mfn(6), Access::ReadOnly).unwrap();
+    map(frame, mapped, 16);
+    assert!(!table.lose());
+    assert_eq!(table.end(mapped), Err(EndError::StillMapped(mapped)));
+    assert_eq!(table.end(free), Ok(()));
+    table.renew();
+    assert_eq!((table.free(), table.counters().in_use_at_start.get()), (503, 0));
+    assert_eq!(table.end(mapped), Err(EndError::StillMapped(mapped)));
+    unmap(frame, mapped);
+    assert_eq!(table.end(mapped), Ok(()));
+    assert_eq!(table.free(), 504);
 }
 
 /// After a restore: what the old host's backend mapped is nobody's, and the new table's entries stay as they are.
@@ -178,7 +197,7 @@ fn the_grants_of_a_lost_table_end_at_once() {
     for word in frame {
         word.store(0, SeqCst);
     }
-    table.lose();
+    assert!(table.lose());
     assert_eq!(table.grant(DomId(0), Mfn(6), Access::ReadOnly), Err(GrantError::Exhausted));
     assert_eq!(table.end(mapped), Ok(()));
     assert!(frame.iter().all(|word| word.load(SeqCst) == 0));

@@ -140,16 +140,22 @@ def restored(stage):
         require(int(stage.store("data/counters/http_requests")) > 0, "the store has no counters")
 
 
+def goes_on(stage):
+    """What the guest says when the domain goes on that it is. Xen 4.14's toolstack tells it nothing of that, as after a restore."""
+    return rf"\] INFO  suspend: {'Restored' if stage.machine.dom0.suite.xen == '4.14' else 'Cancelled'}\n"
+
+
 def checkpointed(stage):
     """xl save -c."""
     with stage.check("a download goes on across xl save -c, as the same domain"):
-        number = stage.domid()
+        number, before = stage.domid(), shown(stage)[1]
         stage.domain.mark()
         download = Download(stage.address).begun()
         save(stage, "-c")
-        stage.domain.expect(r"\] INFO  suspend: Cancelled\n", SECONDS)
+        stage.domain.expect(goes_on(stage), SECONDS)
         download.whole()
         require(stage.domid() == number, "it is another domain")
+        whole(before, shown(stage)[1])
         calm(stage)
         in_order(stage)
 
@@ -162,7 +168,7 @@ def cancelled(stage):
         line = f"trap '' XFSZ; ulimit -f 8192; rm -f {FILE}; xl save {stage.domain.name} {FILE}"
         command = stage.machine.run(f"bash -c {shlex.quote(line)}", SECONDS)
         require(command.status != 0, f"xl save had room enough: {command.output}")
-        stage.domain.expect(r"\] INFO  suspend: Cancelled\n", SECONDS)
+        stage.domain.expect(goes_on(stage), SECONDS)
         download.whole()
         calm(stage)
 

@@ -180,19 +180,29 @@ impl GrantTable {
         })
     }
 
-    /// The table is gone, as after a restore: whoever holds a grant can end it, which succeeds at once, since nobody
-    /// can use it any more. None is made until [`GrantTable::renew`].
-    pub fn lose(&mut self) {
-        self.lost = true;
-        self.free.clear();
+    /// The domain was restored, and the frames are mapped anew where the old ones stood: `true` where the table is another
+    /// one, with only the toolstack's entries in it. Whoever holds a grant can then end it, which succeeds at once, since
+    /// nobody can use it any more; none is made until [`GrantTable::renew`].
+    ///
+    /// A toolstack may also let the old domain go on as if it had been restored (`xc_domain_resume` without `fast`): then the
+    /// grants stand, the old backend may use their pages still, and nothing changes.
+    pub fn lose(&mut self) -> bool {
+        // Relaxed: a snapshot; the domain has no other vCPU that could make one.
+        let stands = |word: &AtomicU32| word.load(Ordering::Relaxed) & GTF_TYPE_MASK == GTF_PERMIT_ACCESS;
+        let any =
+            self.entries(0).any(|(reference, [word, _])| reference.0 >= RESERVED_ENTRIES && stands(word));
+        self.lost = !any;
+        if self.lost {
+            self.free.clear();
+        }
+        self.lost
     }
 
-    /// Forgets every reference: a restored domain's table is a new one, with only the toolstack's entries in it.
-    /// The frames have been mapped anew where the old ones stood; whoever holds an old reference must drop it.
+    /// Takes up the new table, where there is one: every old reference is forgotten.
     pub fn renew(&mut self) {
-        self.lost = false;
-        self.free.clear();
-        self.collect_free(0);
+        if core::mem::take(&mut self.lost) {
+            self.collect_free(0);
+        }
     }
 
     /// Puts what is free from frame `first` on into the free list, the lowest reference to be taken first.

@@ -60,9 +60,10 @@ fn module() {
         return log::info!("check-memory: no module");
     }
     let end = addresses.end;
-    let page = end & !(PAGE_SIZE.wrapping_sub(1));
+    // None where the domain builder counts whole pages, as Xen 4.14's does.
+    let tail = end.next_multiple_of(PAGE_SIZE).wrapping_sub(end);
+    let page = end.wrapping_sub(1) & !(PAGE_SIZE.wrapping_sub(1));
     let frame = p2m::machine_frame(page).map(|frame| Entry::page(frame, Access::Write));
-    let tail = page.wrapping_add(PAGE_SIZE).wrapping_sub(end);
     let behind: *mut u8 = core::ptr::with_exposed_provenance_mut(end);
     // SAFETY: the page stays mapped where it is, and the tail, to which nobody has a reference, can be written then.
     unsafe {

@@ -8,7 +8,9 @@ use alloc::collections::VecDeque;
 /// SACK is advice (RFC 2018 section 8), only the cumulative acknowledgment counts.
 const RUNS: usize = 1_024;
 /// The sizes of scoreboards: few, see `assembly`.
-const SIZES: [usize; 3] = [KEPT, 128, RUNS];
+const SIZES: [usize; 3] = [KEPT, ROOMY, RUNS];
+/// What a large response takes.
+const ROOMY: usize = 128;
 /// Room that a scoreboard keeps when it is used again.
 const KEPT: usize = 8;
 
@@ -108,9 +110,15 @@ impl Flight {
         self.runs.len() >= if self.confined { KEPT } else { RUNS }
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Whether it has outgrown what every scoreboard has.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.runs.capacity() > KEPT
+    }
+
+    /// Empties it for another connection; a roomy one may stay so.
+    pub(super) fn clear(&mut self, roomy: bool) {
         self.runs.clear();
-        self.runs.shrink_to(KEPT);
+        self.runs.shrink_to(if roomy { ROOMY } else { KEPT });
         (self.in_flight, self.sacked, self.lost) = (0, 0, 0);
         (self.latest, self.reordered) = (None, false);
         (self.patience, self.patience_grew) = (0, None);

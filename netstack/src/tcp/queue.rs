@@ -82,10 +82,17 @@ impl Queue {
         self.skipped = 0;
     }
 
-    /// Empties it for another connection.
-    pub(super) fn clear(&mut self) {
+    /// Whether it has outgrown what every queue has.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.chunks.capacity() > KEPT
+    }
+
+    /// Empties it for another connection; a roomy one may stay so.
+    pub(super) fn clear(&mut self, roomy: bool) {
         self.chunks.clear();
-        self.chunks.shrink_to(KEPT);
+        if !roomy {
+            self.chunks.shrink_to(KEPT);
+        }
         (self.skipped, self.length) = (0, 0);
     }
 

@@ -114,10 +114,14 @@ impl Busy {
         }
     }
 
+    fn is_roomy(&self) -> bool {
+        self.queue.is_roomy() || self.flight.is_roomy()
+    }
+
     #[inline(always)]
-    fn clear(&mut self) {
-        self.queue.clear();
-        self.flight.clear();
+    fn clear(&mut self, roomy: bool) {
+        self.queue.clear(roomy);
+        self.flight.clear(roomy);
         (self.phase, self.timer, self.reorder) = (Phase::Open, Timer::Off, None);
         (self.expirations, self.since, self.shut, self.duplicates) = (0, None, None, 0);
         (self.undo, self.hystart, self.largest, self.marked_to) = (None, HyStart::new(), 0, None);
@@ -151,14 +155,19 @@ pub(super) struct Pool {
     limit: usize,
     #[expect(clippy::vec_box, reason = "boxes move in and out; their contents do not")]
     free: Vec<Box<Busy>>,
+    /// Those that have grown with a large response, so that the next one finds their room.
+    #[expect(clippy::vec_box, reason = "as above")]
+    roomy: Vec<Box<Busy>>,
 }
 
 impl Pool {
     /// The most that wait here.
     const KEPT: usize = 256;
+    /// The most of them that stay roomy, of 8 KiB each.
+    const ROOMY: usize = 4;
 
     pub(super) fn new(limit: usize) -> Self {
-        Self { used: 0, limit, free: Vec::new() }
+        Self { used: 0, limit, free: Vec::new(), roomy: Vec::with_capacity(Self::ROOMY) }
     }
 
     /// Whether queues and scoreboards may not grow: the last quarter is for new ones.
@@ -182,13 +191,16 @@ impl Pool {
 
     #[inline(always)]
     pub(super) fn take(&mut self) -> Box<Busy> {
-        self.free.pop().unwrap_or_else(|| Box::new(Busy::new()))
+        self.roomy.pop().or_else(|| self.free.pop()).unwrap_or_else(|| Box::new(Busy::new()))
     }
 
     #[inline(always)]
     pub(super) fn give(&mut self, mut busy: Box<Busy>) {
-        if self.free.len() < Self::KEPT.min(self.limit / 8_192) {
-            busy.clear();
+        if busy.is_roomy() && self.roomy.len() < Self::ROOMY {
+            busy.clear(true);
+            self.roomy.push(busy);
+        } else if self.free.len() < Self::KEPT.min(self.limit / 8_192) {
+            busy.clear(false);
             self.free.push(busy);
         }
     }
@@ -572,6 +584,7 @@ impl Busy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::Chunk;
 
     const START: SeqNum = SeqNum::new(1_000);
 
@@ -590,6 +603,29 @@ mod tests {
         send.acknowledge(&report, Instant::ZERO);
         send.una = ack;
         marked && send.congestion_marked(ack, 1_000, 1_000)
+    }
+
+    /// A large response takes more than every queue and scoreboard has: the next one allocates nothing for it.
+    #[test]
+    fn the_room_of_large_responses_is_kept() {
+        let mut pool = Pool::new(1 << 20);
+        let grown = |mut busy: Box<Busy>| {
+            for number in 0..9 {
+                busy.queue.push(Chunk::Static(b"x")).unwrap();
+                busy.flight.sent(SeqNum::new(2 * number), 1, Instant::ZERO);
+            }
+            busy
+        };
+        let several: Vec<_> = (0..6).map(|_| grown(pool.take())).collect();
+        let held = several[0].held();
+        several.into_iter().for_each(|busy| pool.give(busy));
+        let again: Vec<_> = (0..6).map(|_| pool.take()).collect();
+        assert!(again.iter().all(|busy| busy.queue.len() == 0 && busy.flight.is_empty()));
+        assert_eq!(
+            again.iter().map(|busy| busy.held() == held).collect::<Vec<_>>(),
+            [true, true, true, true, false, false]
+        );
+        assert!(again[4..].iter().all(|busy| busy.held() == Busy::new().held()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A certificate and its key that come through the store while the guest serves.
 //!
-//! `scripts/tls-reload` in dom0 writes `data/tls/cert.N` and `data/tls/key.N`, N from 0, whose values joined are two PEM
+//! `scripts/tls-reload` in dom0 writes `data/tls/cert-N` and `data/tls/key-N`, N from 0, whose values joined are two PEM
 //! files, then `data/tls/reload`: how many parts each has, `CERTIFICATES KEYS`. A script that stops half way has not
 //! written that, and nothing happens. The guest reads the parts, removes them all, and writes `data/tls/status`: `ok`,
 //! or why it goes on with what it had.
@@ -108,7 +108,7 @@ fn join<W: Wait>(
 ) -> Result<Secret, RenewalError> {
     let mut whole = Secret::with_capacity(parts.saturating_mul(PART_MAX), wipe);
     for number in 0..parts {
-        let path = format!("{FOLDER}/{name}.{number}");
+        let path = format!("{FOLDER}/{name}-{number}");
         let part = match session.read(&path) {
             Err(error) if error.is_absent() => return Err(RenewalError::Missing(path)),
             value => Secret::new(value.map_err(RenewalError::Store)?, wipe),
@@ -127,8 +127,8 @@ fn remove<W: Wait>(session: &mut Session<'_, W>) -> Result<(), Error> {
         names => names?,
     };
     let mut parts: Vec<_> =
-        names.iter().filter(|name| name.starts_with("key.") || name.starts_with("cert.")).collect();
-    parts.sort_by_key(|name| name.starts_with("cert."));
+        names.iter().filter(|name| name.starts_with("key-") || name.starts_with("cert-")).collect();
+    parts.sort_by_key(|name| name.starts_with("cert-"));
     for name in parts.into_iter().take(REMOVED_MAX) {
         session.remove(&format!("{FOLDER}/{name}"))?;
     }

@@ -96,10 +96,15 @@ def refused(stage, config, content, site):
             told = f"image, the ramdisk is refused: {said[0]}"
             require(stage.store("data/site") == told, f"the store says {stage.store('data/site')}")
         stage.destroy()
-    with stage.check("ramdisk: one that gzip has packed is unpacked by Xen's domain builder"):
+    with stage.check("ramdisk: one that gzip has packed is unpacked by Xen's domain builder, or refused in one line"):
         bad.write_bytes(gzip.compress(path.read_bytes(), 1))
         start(stage, config, bad)
-        require(get(stage.address, f"/{SECRET}")[2] == b"found\n", "another answer")
+        if stage.machine.dom0.suite.xen == "4.20":
+            # Its domain builder leaves a ramdisk as it is.
+            said = re.findall(REFUSED.format("it is packed by gzip, .*"), stage.domain.said())
+            require(len(said) == 1, f"it says {stage.domain.said()}")
+        else:
+            require(get(stage.address, f"/{SECRET}")[2] == b"found\n", "another answer")
     stage.destroy()
 
 

@@ -178,8 +178,14 @@ def migrated(stage):
     with stage.check("a download goes on across xl migrate to the same host"):
         number, announced = stage.domid(), announcements(stage)
         download = Download(stage.address).begun()
-        stage.machine.check(f"xl migrate -s '' {stage.domain.name} 'xl migrate-receive'", SECONDS)
+        command = stage.machine.run(f"xl migrate -s '' {stage.domain.name} 'xl migrate-receive'", SECONDS)
         download.whole()
+        if stage.machine.dom0.suite.xen == "4.20":
+            # Debian's hypervisor of that version keeps no log of a PV guest's dirty pages, and migrates none.
+            require("Failed to enable logdirty" in command.output, f"it says {command.output}")
+            require(stage.domid() == number, "it is another domain")
+            return
+        require(command.status == 0, f"it says {command.output}")
         require(stage.domid() != number, "it is the same domain")
         require(announcements(stage) > announced, "no announcement of the address")
         stage.domain.logs_as(f"{stage.domain.name}--incoming")

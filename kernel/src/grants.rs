@@ -147,9 +147,13 @@ impl Platform for Grants {
     type ReadablePage = Readable;
     type WritablePage = Writable;
     #[cfg(feature = "tls")]
-    type Hold = netstack::record::Record;
+    type Lent = Lent;
+    #[cfg(feature = "tls")]
+    type Lender<'a> = &'a netstack::record::Record;
     #[cfg(not(feature = "tls"))]
-    type Hold = core::convert::Infallible;
+    type Lent = core::convert::Infallible;
+    #[cfg(not(feature = "tls"))]
+    type Lender<'a> = core::convert::Infallible;
 
     fn begin(&mut self, backend: DomId) {
         self.backend = backend;
@@ -248,13 +252,26 @@ impl Platform for Grants {
         self.statics.release(grant);
     }
 
-    fn lend(&mut self, bytes: &[u8], _hold: &Self::Hold) -> Option<GrantRef> {
+    #[cfg(feature = "tls")]
+    fn lend(&mut self, bytes: &[u8], lender: Self::Lender<'_>) -> Option<Self::Lent> {
         let frame: Mfn = p2m::machine_frame(bytes.as_ptr().addr())?;
-        self.table.grant(self.backend, frame, Access::ReadOnly).ok()
+        let grant = self.table.grant(self.backend, frame, Access::ReadOnly).ok()?;
+        Some(Lent { grant, _hold: lender.clone() })
     }
 
-    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped> {
-        self.table.end(grant).map_err(|_| StillMapped)
+    #[cfg(not(feature = "tls"))]
+    fn lend(&mut self, _bytes: &[u8], lender: Self::Lender<'_>) -> Option<Self::Lent> {
+        match lender {}
+    }
+
+    #[cfg(feature = "tls")]
+    fn end_lent(&mut self, page: Self::Lent) -> Result<(), Self::Lent> {
+        self.table.end(page.grant).map_err(|_| page)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn end_lent(&mut self, page: Self::Lent) -> Result<(), Self::Lent> {
+        match page {}
     }
 
     fn notify(&mut self, channel: Channel) {
@@ -265,6 +282,20 @@ impl Platform for Grants {
         };
         // A backend that is gone hears nothing; the store tells of it.
         let _ = hypercall::send(port);
+    }
+}
+
+/// A page of records that is lent.
+#[cfg(feature = "tls")]
+pub struct Lent {
+    grant: GrantRef,
+    _hold: netstack::record::Record,
+}
+
+#[cfg(feature = "tls")]
+impl platform::Lent for Lent {
+    fn grant(&self) -> GrantRef {
+        self.grant
     }
 }
 

@@ -49,7 +49,7 @@ impl Device for Nic<'_, '_> {
     }
 }
 
-fn slice<'a>(slice: &Slice<'a>) -> frame::Slice<'a, <Grants as Platform>::Hold> {
+fn slice<'a>(slice: &Slice<'a>) -> frame::Slice<'a, <Grants as Platform>::Lender<'a>> {
     match *slice {
         Slice::Borrowed(bytes) => frame::Slice::Borrowed(bytes),
         Slice::Static(bytes) => frame::Slice::Static(bytes),

@@ -610,7 +610,7 @@ impl<P: Platform> Transmitter<'_, P> {
     }
 
     /// How many bytes of `payload`, counted from its start, one frame can carry.
-    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone) -> usize {
+    pub fn fit<'a>(&self, payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone) -> usize {
         match &self.tx {
             Some(tx) => tx.fit(self.platform, payload),
             None => payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len())),
@@ -622,7 +622,7 @@ impl<P: Platform> Transmitter<'_, P> {
     pub fn transmit<'a>(
         &mut self,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
         let Some(tx) = &mut self.tx else {

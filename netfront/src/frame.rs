@@ -2,39 +2,20 @@
 //! finish.
 
 use core::convert::Infallible;
-use core::fmt;
 
-/// A run of payload bytes.
-pub enum Slice<'a, H = Infallible> {
+/// A run of payload bytes. `L` is what a hold on lent bytes is taken of; without one nothing is lent.
+#[derive(Clone, Copy, Debug)]
+pub enum Slice<'a, L = Infallible> {
     /// Lives only as long as the call: it is copied.
     Borrowed(&'a [u8]),
     /// Lives for ever and never changes: the backend reads it where it lies, if its pages may be granted.
     Static(&'static [u8]),
     /// Stays as it is while there is a hold on it: the backend reads it where it lies, and the driver takes a hold of its own for
     /// so long. Its pages hold nothing secret.
-    Lent(&'a [u8], &'a H),
+    Lent(&'a [u8], L),
 }
 
-impl<H> Clone for Slice<'_, H> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<H> Copy for Slice<'_, H> {}
-
-impl<H> fmt::Debug for Slice<'_, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self {
-            Self::Borrowed(_) => "Borrowed",
-            Self::Static(_) => "Static",
-            Self::Lent(..) => "Lent",
-        };
-        f.debug_tuple(kind).field(&self.bytes()).finish()
-    }
-}
-
-impl<'a, H> Slice<'a, H> {
+impl<'a, L> Slice<'a, L> {
     /// The bytes.
     pub fn bytes(&self) -> &'a [u8] {
         match self {

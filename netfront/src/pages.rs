@@ -32,8 +32,8 @@ pub enum Held<P: Platform> {
     Readable(GrantRef, P::ReadablePage),
     /// A page it may write.
     Writable(GrantRef, P::WritablePage),
-    /// A page that was lent, and the hold that keeps its bytes as they are.
-    Lent(GrantRef, P::Hold),
+    /// A page that was lent, with the hold that keeps its bytes as they are.
+    Lent(P::Lent),
     /// A ring.
     Ring(GrantRef, &'static RingPage),
 }
@@ -97,9 +97,7 @@ fn end<P: Platform>(platform: &mut P, page: Held<P>) -> Result<(), Held<P>> {
         Held::Writable(grant, page) => {
             platform.revoke_write(grant, page).map_err(|page| Held::Writable(grant, page))?
         }
-        Held::Lent(grant, hold) => {
-            return platform.end_lent(grant).map_err(|_still_mapped| Held::Lent(grant, hold));
-        }
+        Held::Lent(page) => return platform.end_lent(page).map_err(Held::Lent),
         Held::Ring(grant, page) => {
             return platform.release_ring(page, grant).map_err(|_still_mapped| Held::Ring(grant, page));
         }

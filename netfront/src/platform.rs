@@ -1,5 +1,6 @@
 //! What the driver asks of the machine under it: pages, grants and event channels.
 
+use core::convert::Infallible;
 use core::fmt;
 
 /// What rings are made of. Where [`crate::ring`] is built for a model checker, these are the checker's.
@@ -51,8 +52,11 @@ pub trait Platform {
     type ReadablePage: ReadablePage;
     /// A page that the backend may write, until [`Platform::revoke_write`] succeeds. It cannot be read.
     type WritablePage;
-    /// A hold on bytes that are lent: they do not change while there is one, and may as soon as the last is dropped.
-    type Hold: Clone + 'static;
+    /// A page that is lent, with a hold on its bytes: they do not change while there is one, and may as soon as the last is
+    /// dropped. A type without a value, and the driver's code for lent pages is not there.
+    type Lent: Lent + 'static;
+    /// What such a hold is taken of.
+    type Lender<'a>: Copy;
 
     /// Begins an epoch: grants and channels made from now on are for this backend.
     fn begin(&mut self, backend: DomId);
@@ -104,14 +108,27 @@ pub trait Platform {
     /// Drops one hold on a static page's grant. The grant may stay for the next time.
     fn release_static(&mut self, grant: GrantRef);
 
-    /// Shows the page that holds these bytes, read-only. They are some of those that `hold` is on, lie within one page, and
-    /// nothing secret shares that page. `None` when no grant is left.
-    fn lend(&mut self, bytes: &[u8], hold: &Self::Hold) -> Option<GrantRef>;
-    /// Ends such a grant. `StillMapped`: nothing has changed; the driver keeps its hold and tries again later.
-    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped>;
+    /// Shows the page that holds these bytes, read-only, and takes a hold on them. They are the lender's, lie within one page,
+    /// and nothing secret shares that page. `None` when no grant is left.
+    fn lend(&mut self, bytes: &[u8], lender: Self::Lender<'_>) -> Option<Self::Lent>;
+    /// Ends such a grant and drops the hold. `Err` gives the page back still lent: it is still mapped, nothing has changed, and
+    /// the driver tries again later.
+    fn end_lent(&mut self, page: Self::Lent) -> Result<(), Self::Lent>;
 
     /// Sends an event to the backend.
     fn notify(&mut self, channel: Channel);
+}
+
+/// A page that is lent.
+pub trait Lent {
+    /// Its grant.
+    fn grant(&self) -> GrantRef;
+}
+
+impl Lent for Infallible {
+    fn grant(&self) -> GrantRef {
+        match *self {}
+    }
 }
 
 /// Which event channel: with split channels off, both are the same port.

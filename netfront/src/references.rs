@@ -6,28 +6,28 @@
 
 use crate::blocks::NotInFlight;
 use crate::pages::{Held, Quarantine};
-use crate::platform::{GrantRef, PAGE_SIZE, Platform};
+use crate::platform::{GrantRef, Lent, PAGE_SIZE, Platform};
 use alloc::vec::Vec;
 
 /// A slot's worth of bytes with a hold: neither copied nor made elsewhere.
 #[derive(Debug)]
-pub struct Reference<H> {
+pub struct Reference<L> {
     id: u16,
-    shown: Shown<H>,
+    shown: Shown<L>,
     offset: u16,
     length: u16,
 }
 
 /// What a slot shows.
 #[derive(Debug)]
-enum Shown<H> {
+enum Shown<L> {
     /// A page of the site, whose grant may stay.
     Static(GrantRef),
     /// A page that is lent, by a grant of this slot's own.
-    Lent(GrantRef, H),
+    Lent(L),
 }
 
-impl<H> Reference<H> {
+impl<L: Lent> Reference<L> {
     /// The id for the ring.
     pub fn id(&self) -> u16 {
         self.id
@@ -35,8 +35,9 @@ impl<H> Reference<H> {
 
     /// The page's grant.
     pub fn grant(&self) -> GrantRef {
-        match self.shown {
-            Shown::Static(grant) | Shown::Lent(grant, _) => grant,
+        match &self.shown {
+            Shown::Static(grant) => *grant,
+            Shown::Lent(page) => page.grant(),
         }
     }
 
@@ -56,7 +57,7 @@ pub struct References<P: Platform> {
     first_id: u16,
     free: Vec<u16>,
     /// What those in flight show, by id.
-    in_flight: Vec<Option<Shown<P::Hold>>>,
+    in_flight: Vec<Option<Shown<P::Lent>>>,
     /// What was not sent after all, and whose grant would not end: the backend guessed it.
     guessed: Vec<Held<P>>,
 }
@@ -78,20 +79,25 @@ impl<P: Platform> References<P> {
     }
 
     /// A reference to bytes within one page, with a hold on its grant. `None` while none is to be had.
-    pub fn take(&mut self, platform: &mut P, bytes: &'static [u8]) -> Option<Reference<P::Hold>> {
+    pub fn take(&mut self, platform: &mut P, bytes: &'static [u8]) -> Option<Reference<P::Lent>> {
         self.point(bytes, || platform.grant_static(bytes).map(Shown::Static))
     }
 
     /// The same to bytes that are lent, with a hold on them.
-    pub fn lend(&mut self, platform: &mut P, bytes: &[u8], hold: &P::Hold) -> Option<Reference<P::Hold>> {
-        self.point(bytes, || platform.lend(bytes, hold).map(|grant| Shown::Lent(grant, hold.clone())))
+    pub fn lend(
+        &mut self,
+        platform: &mut P,
+        bytes: &[u8],
+        lender: P::Lender<'_>,
+    ) -> Option<Reference<P::Lent>> {
+        self.point(bytes, || platform.lend(bytes, lender).map(Shown::Lent))
     }
 
     fn point(
         &mut self,
         bytes: &[u8],
-        show: impl FnOnce() -> Option<Shown<P::Hold>>,
-    ) -> Option<Reference<P::Hold>> {
+        show: impl FnOnce() -> Option<Shown<P::Lent>>,
+    ) -> Option<Reference<P::Lent>> {
         let length = u16::try_from(bytes.len()).ok()?;
         let id = self.free.pop()?;
         let Some(shown) = show() else {
@@ -102,13 +108,13 @@ impl<P: Platform> References<P> {
     }
 
     /// Takes back one that is not sent after all.
-    pub fn cancel(&mut self, platform: &mut P, reference: Reference<P::Hold>) {
+    pub fn cancel(&mut self, platform: &mut P, reference: Reference<P::Lent>) {
         let Reference { id, shown, .. } = reference;
         match shown {
             Shown::Static(grant) => platform.release_static(grant),
-            Shown::Lent(grant, hold) => {
-                if platform.end_lent(grant).is_err() {
-                    self.guessed.push(Held::Lent(grant, hold));
+            Shown::Lent(page) => {
+                if let Err(page) = platform.end_lent(page) {
+                    self.guessed.push(Held::Lent(page));
                 }
             }
         }
@@ -117,11 +123,13 @@ impl<P: Platform> References<P> {
 
     /// Hands over what [`Self::cancel`] could not end.
     pub fn set_apart(&mut self, quarantine: &mut Quarantine<P>) {
-        self.guessed.drain(..).for_each(|held| quarantine.hold(held));
+        if !self.guessed.is_empty() {
+            self.guessed.drain(..).for_each(|held| quarantine.hold(held));
+        }
     }
 
     /// Puts a reference in flight; the request that names it must follow at once.
-    pub fn send(&mut self, reference: Reference<P::Hold>) {
+    pub fn send(&mut self, reference: Reference<P::Lent>) {
         let index = usize::from(reference.id.wrapping_sub(self.first_id));
         if let Some(place) = self.in_flight.get_mut(index) {
             *place = Some(reference.shown);
@@ -153,10 +161,10 @@ impl<P: Platform> References<P> {
 }
 
 /// A slot shows this no more.
-fn give_up<P: Platform>(platform: &mut P, quarantine: &mut Quarantine<P>, shown: Shown<P::Hold>) {
+fn give_up<P: Platform>(platform: &mut P, quarantine: &mut Quarantine<P>, shown: Shown<P::Lent>) {
     match shown {
         Shown::Static(grant) => platform.release_static(grant),
-        Shown::Lent(grant, hold) => quarantine.end(platform, Held::Lent(grant, hold)),
+        Shown::Lent(page) => quarantine.end(platform, Held::Lent(page)),
     }
 }
 

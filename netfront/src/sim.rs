@@ -21,7 +21,7 @@ mod store;
 pub use back_ring::BackRing;
 pub use backend::{Backend, Fragment, Packet};
 pub use machine::{Machine, World};
-pub use memory::{Hold, SimPage, SimReadable, SimWritable};
+pub use memory::{Hold, SimLent, SimPage, SimReadable, SimWritable};
 pub use random::Random;
 pub use rig::{ALL_FEATURES, FEATURE_KEYS, Rig};
 pub use store::{SimStore, StoreRefused};

@@ -98,7 +98,11 @@ impl<P: Platform> Tx<P> {
 
     /// How many bytes of `payload`, counted from its start, one frame can carry, whatever its headers.
     #[inline(always)]
-    pub fn fit<'a>(&self, platform: &P, payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone) -> usize {
+    pub fn fit<'a>(
+        &self,
+        platform: &P,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone,
+    ) -> usize {
         let length = length(payload.clone());
         if length <= BLOCK_SIZE - HEADERS {
             // In one block; or in two, with the rest of a body between them.
@@ -130,7 +134,7 @@ impl<P: Platform> Tx<P> {
         platform: &mut P,
         counters: &mut NetCounters,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone,
         offload: Offload,
     ) -> Result<(), TransmitError> {
         let sent = self.send(platform, header, payload, offload);
@@ -156,7 +160,7 @@ impl<P: Platform> Tx<P> {
         &mut self,
         platform: &mut P,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone,
         offload: Offload,
     ) -> Result<Sent, TransmitError> {
         let shape = self.admit(platform, header, payload.clone(), offload)?;
@@ -176,7 +180,7 @@ impl<P: Platform> Tx<P> {
     fn send_whole<'a>(
         &mut self,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>>,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>>,
         total: u16,
         offload: Offload,
     ) -> Result<Sent, TransmitError> {
@@ -254,7 +258,7 @@ impl<P: Platform> Tx<P> {
 
     /// Whether a payload begins with the rest of a body: a response begins with a head, which is not the site's. Where the
     /// backend cuts large packets the frames before went out by reference, and however short the rest is, it does too.
-    fn goes_on<'a>(&self, platform: &P, mut payload: impl Iterator<Item = Slice<'a, P::Hold>>) -> bool {
+    fn goes_on<'a>(&self, platform: &P, mut payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>>) -> bool {
         let first = payload.next();
         self.features.gso_v4() && matches!(first, Some(Slice::Static(bytes)) if platform.is_grantable(bytes))
     }
@@ -265,7 +269,7 @@ impl<P: Platform> Tx<P> {
         &self,
         platform: &P,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>> + Clone,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>> + Clone,
         offload: Offload,
     ) -> Result<Shape, TransmitError> {
         let total = header.len().saturating_add(length(payload.clone()));
@@ -308,7 +312,7 @@ impl<P: Platform> Tx<P> {
         platform: &mut P,
         packet: &mut Packet<P>,
         header: &[u8],
-        payload: impl Iterator<Item = Slice<'a, P::Hold>>,
+        payload: impl Iterator<Item = Slice<'a, P::Lender<'a>>>,
         shape: &Shape,
     ) -> Result<(), TransmitError> {
         self.copy(packet, header)?;
@@ -318,8 +322,8 @@ impl<P: Platform> Tx<P> {
                 Slice::Static(bytes) if rest || (shape.long && by_reference(platform, &slice)) => {
                     self.refer(platform, packet, bytes)?;
                 }
-                Slice::Lent(bytes, hold) if shape.long && by_reference(platform, &slice) => {
-                    self.lend(platform, packet, bytes, hold)?;
+                Slice::Lent(bytes, lender) if shape.long && by_reference(platform, &slice) => {
+                    self.lend(platform, packet, bytes, lender)?;
                 }
                 slice => {
                     self.copy(packet, slice.bytes())?;
@@ -373,11 +377,11 @@ impl<P: Platform> Tx<P> {
         platform: &mut P,
         packet: &mut Packet<P>,
         mut bytes: &[u8],
-        hold: &P::Hold,
+        lender: P::Lender<'_>,
     ) -> Result<(), TransmitError> {
         while !bytes.is_empty() {
             let (run, rest) = references::split_page(bytes);
-            let reference = self.references.lend(platform, run, hold).ok_or(TransmitError::Full)?;
+            let reference = self.references.lend(platform, run, lender).ok_or(TransmitError::Full)?;
             self.point(platform, packet, reference, run.len())?;
             bytes = rest;
         }
@@ -390,7 +394,7 @@ impl<P: Platform> Tx<P> {
         &mut self,
         platform: &mut P,
         packet: &mut Packet<P>,
-        reference: Reference<P::Hold>,
+        reference: Reference<P::Lent>,
         length: usize,
     ) -> Result<(), TransmitError> {
         if let Err(Piece::Reference(reference)) = packet.push(Piece::Reference(reference)) {
@@ -503,12 +507,12 @@ impl<'r> Requests<'r> {
 }
 
 /// Bytes of a payload.
-fn length<'a, H: 'a>(payload: impl Iterator<Item = Slice<'a, H>>) -> usize {
+fn length<'a, L>(payload: impl Iterator<Item = Slice<'a, L>>) -> usize {
     payload.fold(0, |sum, slice| sum.saturating_add(slice.bytes().len()))
 }
 
 /// Whether a slice of a long frame is pointed at rather than copied.
-fn by_reference<P: Platform>(platform: &P, slice: &Slice<'_, P::Hold>) -> bool {
+fn by_reference<'a, P: Platform>(platform: &P, slice: &Slice<'a, P::Lender<'a>>) -> bool {
     match slice {
         Slice::Borrowed(_) => false,
         Slice::Static(bytes) => bytes.len() > COPY_SLICE && platform.is_grantable(bytes),
@@ -518,7 +522,7 @@ fn by_reference<P: Platform>(platform: &P, slice: &Slice<'_, P::Hold>) -> bool {
 
 /// A packet being put together: at most 18 slots.
 struct Packet<P: Platform> {
-    pieces: [Option<Piece<P::Hold>>; NR_SLOTS_MIN],
+    pieces: [Option<Piece<P::Lent>>; NR_SLOTS_MIN],
     count: usize,
     /// Payload bytes in blocks.
     copied: u32,
@@ -527,22 +531,22 @@ struct Packet<P: Platform> {
 }
 
 /// One slot of a packet.
-enum Piece<H> {
+enum Piece<L> {
     Block(FilledBlock),
-    Reference(Reference<H>),
+    Reference(Reference<L>),
 }
 
 impl<P: Platform> Packet<P> {
     fn new() -> Self {
-        Self { pieces: [const { None }; NR_SLOTS_MIN], count: 0, copied: 0, referenced: 0 }
+        Self { pieces: core::array::from_fn(|_| None), count: 0, copied: 0, referenced: 0 }
     }
 
-    fn last(&mut self) -> Option<&mut Piece<P::Hold>> {
+    fn last(&mut self) -> Option<&mut Piece<P::Lent>> {
         self.pieces.get_mut(self.count.checked_sub(1)?)?.as_mut()
     }
 
     /// Adds a slot, or gives it back when there are 18.
-    fn push(&mut self, piece: Piece<P::Hold>) -> Result<(), Piece<P::Hold>> {
+    fn push(&mut self, piece: Piece<P::Lent>) -> Result<(), Piece<P::Lent>> {
         match self.pieces.get_mut(self.count) {
             Some(place) => {
                 *place = Some(piece);

@@ -247,8 +247,8 @@ impl Model {
 }
 
 /// The slices of the first `fit` bytes.
-fn first<'a>(payload: &[Slice<'a, Hold>], mut fit: usize) -> Vec<Slice<'a, Hold>> {
-    let mut cut = |slice: &Slice<'a, Hold>| {
+fn first<'a>(payload: &[Slice<'a, &'a Hold>], mut fit: usize) -> Vec<Slice<'a, &'a Hold>> {
+    let mut cut = |slice: &Slice<'a, &'a Hold>| {
         let length = slice.bytes().len().min(fit);
         fit -= length;
         match slice {

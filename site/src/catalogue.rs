@@ -17,7 +17,7 @@ pub struct Site {
     tar: &'static [u8],
     /// Open addressing, linear probing; a power of two, at most two thirds full.
     ///
-    /// The keys are the site's, which its owner chose, so the untagged probe is a property of the site:
+    /// The keys are the site's, which its owner chose, so the longest probe is a property of the site:
     /// no request can make it longer, and the hash needs no secret.
     slots: Box<[Slot]>,
     pages: usize,

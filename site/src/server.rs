@@ -415,17 +415,25 @@ impl Server {
         #[cfg(not(feature = "tls"))]
         let more = b"";
         let sent = response.send(persistence, more, date, with_content, stream);
-        let content = (response.status, response.content_length(with_content));
-        self.sent(connection, sent, content, persistence, stream);
+        self.sent(
+            connection,
+            sent,
+            response.status,
+            || response.content_length(with_content),
+            persistence,
+            stream,
+        );
     }
 
-    /// A response of so many bytes was queued, with this status and so many bytes of content; `None`: only in part.
+    /// A response of so many bytes was queued, with this status and so many bytes of content, which the log asks for; `None`:
+    /// only in part.
     #[inline(always)]
     fn sent(
         &mut self,
         connection: &mut State,
         sent: Option<usize>,
-        (status, content): (Status, usize),
+        status: Status,
+        content: impl Fn() -> usize,
         persistence: Persistence,
         stream: &mut dyn Stream,
     ) {
@@ -433,7 +441,7 @@ impl Server {
             Some(bytes) => {
                 self.counters.response(status);
                 if let Some(logged) = &mut self.access_log {
-                    logged.pending = Some((status, content));
+                    logged.pending = Some((status, content()));
                 }
                 connection.outstanding.queued(bytes);
                 connection.progress(stream.now());
@@ -464,7 +472,7 @@ impl Server {
         let whole = [status.start(Persistence::Close), &fields, date.bytes(), content].concat();
         let bytes = whole.len();
         let sent = stream.send(Chunk::Owned(whole.into_boxed_slice())).is_ok().then_some(bytes);
-        self.sent(connection, sent, (status, content.len()), Persistence::Close, stream);
+        self.sent(connection, sent, status, || content.len(), Persistence::Close, stream);
     }
 
     /// Ends our side, behind what is queued.

@@ -3,7 +3,7 @@
 //! A backend reaches memory only through the words of the table, as through Xen: a grant that has ended leads nowhere,
 //! or to the page that the reference shows by then.
 
-use super::memory::{Frame, Hold, Memory, Shared, SimPage, SimReadable, SimWritable, give, take};
+use super::memory::{Frame, Hold, Memory, Shared, SimLent, SimPage, SimReadable, SimWritable, give, take};
 use crate::platform::{Channel, DomId, GrantRef, PAGE_SIZE, Platform, Port, Ports, RingPage, StillMapped};
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -274,7 +274,8 @@ impl Platform for Machine {
     type Page = SimPage;
     type ReadablePage = SimReadable;
     type WritablePage = SimWritable;
-    type Hold = Hold;
+    type Lent = SimLent;
+    type Lender<'a> = &'a Hold;
 
     fn begin(&mut self, backend: DomId) {
         let mut world = self.world();
@@ -384,21 +385,24 @@ impl Platform for Machine {
         assert_eq!(world.statics.counters().not_held.get(), 0);
     }
 
-    fn lend(&mut self, bytes: &[u8], hold: &Hold) -> Option<GrantRef> {
+    fn lend(&mut self, bytes: &[u8], lender: &Hold) -> Option<SimLent> {
         let address = bytes.as_ptr().addr();
         assert!(address % PAGE_SIZE + bytes.len() <= PAGE_SIZE, "a lent slice over two pages");
         let mut world = self.world();
-        let frame = world.memory.lend(address - address % PAGE_SIZE, hold);
-        let grant = world.grant(frame, Access::ReadOnly);
-        world.lent += usize::from(grant.is_some());
-        grant
+        let frame = world.memory.lend(address - address % PAGE_SIZE, lender);
+        let grant = world.grant(frame, Access::ReadOnly)?;
+        world.lent += 1;
+        Some(SimLent { grant, _hold: lender.clone() })
     }
 
-    fn end_lent(&mut self, grant: GrantRef) -> Result<(), StillMapped> {
+    fn end_lent(&mut self, page: SimLent) -> Result<(), SimLent> {
         let mut world = self.world();
+        let grant = page.grant;
         let number =
             world.frames[grant.0 as usize / 512][grant.0 as usize % 512 * 2 + 1].load(Ordering::Relaxed);
-        world.table.end(grant).map_err(|_| StillMapped)?;
+        if world.table.end(grant).is_err() {
+            return Err(page);
+        }
         world.memory.take_back(number);
         world.lent -= 1;
         Ok(())

@@ -1,6 +1,6 @@
 //! Memory in frames: pages that the driver owns or shares, rings, and pages of the site.
 
-use crate::platform::{PAGE_SIZE, Page, ReadablePage, RingPage};
+use crate::platform::{GrantRef, Lent, PAGE_SIZE, Page, ReadablePage, RingPage};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
@@ -59,6 +59,18 @@ pub struct SimWritable(pub(super) Shared);
 
 /// A hold on bytes that are lent.
 pub type Hold = Rc<dyn AsRef<[u8]>>;
+
+/// A page that is lent.
+pub struct SimLent {
+    pub(super) grant: GrantRef,
+    pub(super) _hold: Hold,
+}
+
+impl Lent for SimLent {
+    fn grant(&self) -> GrantRef {
+        self.grant
+    }
+}
 
 /// What a machine frame holds.
 #[derive(Clone)]

@@ -53,7 +53,7 @@ impl Rig {
     pub fn transmit(
         &mut self,
         header: &[u8],
-        payload: &[Slice<'_, Hold>],
+        payload: &[Slice<'_, &Hold>],
         offload: Offload,
     ) -> Result<(), TransmitError> {
         self.device.transmitter().transmit(header, payload.iter().copied(), offload)

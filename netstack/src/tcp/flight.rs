@@ -116,9 +116,12 @@ impl Flight {
     }
 
     /// Empties it for another connection; a roomy one may stay so.
+    #[inline(always)]
     pub(super) fn clear(&mut self, roomy: bool) {
         self.runs.clear();
-        self.runs.shrink_to(if roomy { ROOMY } else { KEPT });
+        if self.is_roomy() {
+            self.runs.shrink_to(if roomy { ROOMY } else { KEPT });
+        }
         (self.in_flight, self.sacked, self.lost) = (0, 0, 0);
         (self.latest, self.reordered) = (None, false);
         (self.patience, self.patience_grew) = (0, None);

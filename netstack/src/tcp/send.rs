@@ -196,12 +196,14 @@ impl Pool {
 
     #[inline(always)]
     pub(super) fn give(&mut self, mut busy: Box<Busy>) {
-        if busy.is_roomy() && self.roomy.len() < Self::ROOMY {
-            busy.clear(true);
-            self.roomy.push(busy);
-        } else if self.free.len() < Self::KEPT.min(self.limit / 8_192) {
-            busy.clear(false);
-            self.free.push(busy);
+        let roomy = busy.is_roomy() && self.roomy.len() < Self::ROOMY;
+        let (kept, most) = match roomy {
+            true => (&mut self.roomy, Self::ROOMY),
+            false => (&mut self.free, Self::KEPT.min(self.limit / 8_192)),
+        };
+        if kept.len() < most {
+            busy.clear(roomy);
+            kept.push(busy);
         }
     }
 }

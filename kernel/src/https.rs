@@ -93,7 +93,7 @@ impl Https {
             return Err(String::from("off"));
         }
         let mut last = None;
-        let identities = secrets.identities(now(), |complaint| {
+        let identities = secrets.identities(now(), self.random, |complaint| {
             if let Some(before) = last.replace(complaint) {
                 log::warn!("https: {before}");
             }
@@ -158,7 +158,7 @@ impl Https {
     /// for what connects from now on, or the reason why nothing changes.
     pub fn replace(&mut self, renewal: &Renewal) -> Result<Arc<ServerConfig>, String> {
         self.state.clone()?;
-        let new = Identity::from_pem(&renewal.certificate, &renewal.key, Some(now()));
+        let new = Identity::from_pem(&renewal.certificate, &renewal.key, Some(now()), self.random);
         let new = new.map_err(|error| format!("{error}"))?;
         let is_covered = |old: &Identity| {
             old.names().all(|name| new.is_for(name) || new.names().any(|other| other == name))

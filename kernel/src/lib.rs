@@ -17,7 +17,6 @@
 //! - [`wipe`]: what must not stay in memory.
 //! - `https`, with the feature `tls`: certificates, their keys, and random numbers for them.
 //! - [`panic`]: the report of a crash, and the end of the domain.
-//! - `critical_section`: what the precomputed tables of TLS's curves ask for, with the feature `tls`.
 //! - [`service`]: the server above TCP.
 //! - [`site`]: the site that is served, the ramdisk's or the embedded one.
 #![no_std]
@@ -30,8 +29,6 @@ pub mod boot;
 pub mod cmdline;
 pub mod console;
 pub mod control;
-#[cfg(feature = "tls")]
-mod critical_section;
 pub mod entropy;
 pub mod events;
 pub mod grants;

@@ -65,7 +65,7 @@ impl World {
         time.set(784_111_777);
         let chain = include_bytes!("../../../site/tests/tls/cert.pem");
         let key = include_bytes!("../../../site/tests/tls/key.pem");
-        let identity = Identity::from_pem(chain, key, None).expect("an identity");
+        let identity = Identity::from_pem(chain, key, None, random).expect("an identity");
         let tickets = Arc::new(Tickets::new(random, Arc::clone(&time)));
         let config = tls::config(&provider, Resolver::new(vec![identity]), tickets, time);
         let pool = Pool::new(RUNS, PAGES);

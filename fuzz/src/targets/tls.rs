@@ -29,6 +29,9 @@ const FITTING: [(&str, &str); 4] = [
     ),
 ];
 
+/// Nothing is signed here: it stays without a seed.
+static RANDOM: Random = Random::new();
+
 /// PEM as it is given, or some that fits with bytes of it, or of the DER in it, changed: an identity that holds what it
 /// promises, or one line that says why not.
 pub fn identity(input: &[u8]) {
@@ -46,7 +49,7 @@ pub fn identity(input: &[u8]) {
         }
         _ => (rewritten(chain, &mut choices), rewritten(key, &mut choices)),
     };
-    match Identity::from_pem(&chain, &key, now) {
+    match Identity::from_pem(&chain, &key, now, &RANDOM) {
         Ok(identity) => {
             let schemes = [
                 SignatureScheme::ECDSA_NISTP256_SHA256,

@@ -10,8 +10,8 @@ use crate::wipe;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use tls::Identity;
 use tls::rustls::pki_types::UnixTime;
+use tls::{Identity, Random};
 use xen::secret::Secret;
 
 /// The longest file that is looked at.
@@ -83,7 +83,12 @@ impl Secrets {
 
     /// Those that are sound: the ramdisk's, or where it brings none the image's; the one in `.tls` itself first. What is
     /// wrong with the others goes to `complain`.
-    pub fn identities(&self, now: UnixTime, mut complain: impl FnMut(String)) -> Vec<Identity> {
+    pub fn identities(
+        &self,
+        now: UnixTime,
+        random: &'static Random,
+        mut complain: impl FnMut(String),
+    ) -> Vec<Identity> {
         let mut folders: Vec<&str> =
             self.files.iter().filter_map(|(name, _)| name.strip_suffix(CERTIFICATE)).collect();
         folders.retain(|folder| folder.is_empty() || folder.ends_with('/'));
@@ -96,13 +101,13 @@ impl Secrets {
                 complain(format!(".tls/{folder}{KEY} is not there"));
                 continue;
             };
-            match Identity::from_pem(certificate, key, Some(now)) {
+            match Identity::from_pem(certificate, key, Some(now), random) {
                 Ok(identity) => sound.push(identity),
                 Err(error) => complain(format!(".tls/{folder}{CERTIFICATE}: {error}")),
             }
         }
         if let (true, Some((certificate, key))) = (sound.is_empty(), &self.image) {
-            match Identity::from_pem(certificate, key, Some(now)) {
+            match Identity::from_pem(certificate, key, Some(now), random) {
                 Ok(identity) => sound.push(identity),
                 Err(error) => complain(format!("the image's certificate: {error}")),
             }

@@ -20,13 +20,13 @@ pub fn server(http: Server, cert: &Path, key: &Path) -> Result<TlsServer, String
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(since.as_secs()));
-    let identity = Identity::from_pem(&read(cert)?, &read(key)?, Some(now))
-        .map_err(|error| format!("{}, {}: {error}", cert.display(), key.display()))?;
     let mut seed = [0; 32];
     let seeded = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
     seeded.map_err(|error| format!("/dev/urandom: {error}"))?;
     let random = Random::leak();
     random.seed(&seed).map_err(|error| error.to_string())?;
+    let identity = Identity::from_pem(&read(cert)?, &read(key)?, Some(now), random)
+        .map_err(|error| format!("{}, {}: {error}", cert.display(), key.display()))?;
     let clock = Arc::new(Clock::new());
     clock.set(since.as_secs());
     let tickets = Arc::new(Tickets::new(random, Arc::clone(&clock)));

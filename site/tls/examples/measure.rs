@@ -31,9 +31,10 @@ fn main() -> Anything<()> {
     let count = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
-    let identity = Identity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes(), None)?;
     let random = Random::leak();
     random.seed(&[1; 32])?;
+    let (chain, key) = (certificate.pem(), key.serialize_pem());
+    let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes(), None, random)?;
     let clock = Arc::new(Clock::new());
     clock.set(1_750_000_000);
     let tickets = Arc::new(Tickets::new(random, clock.clone()));

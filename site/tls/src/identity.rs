@@ -1,6 +1,7 @@
 //! Who the server is: a chain of certificates (X.509, RFC 5280) and the private key of the first, out of PEM (RFC 7468).
 
 use crate::certificate::{Certificate, CertificateError, NotValid};
+use crate::random::Random;
 use crate::signing::{self, KeyError};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -84,12 +85,17 @@ impl core::error::Error for IdentityError {}
 
 impl Identity {
     /// Reads a chain, the server's certificate first, and its key. Both may be in one file, given twice. `now`: where
-    /// the time is known, the certificate has to be valid then.
+    /// the time is known, the certificate has to be valid then. `random`: what it signs with, which need not be seeded yet.
     ///
     /// The key's DER is wiped after use; its text is the caller's to wipe.
-    pub fn from_pem(chain: &[u8], key: &[u8], now: Option<UnixTime>) -> Result<Self, IdentityError> {
+    pub fn from_pem(
+        chain: &[u8],
+        key: &[u8],
+        now: Option<UnixTime>,
+        random: &'static Random,
+    ) -> Result<Self, IdentityError> {
         let chain = certificates(chain)?;
-        let key = private_key(key)?;
+        let key = private_key(key, random)?;
         let parsed = chain.iter().enumerate().map(|(at, der)| {
             Certificate::parse(der).map_err(|error| IdentityError::Certificate(at.saturating_add(1), error))
         });
@@ -149,7 +155,7 @@ const fn fault(error: &pem::Error) -> &'static str {
 }
 
 /// The only private key among the sections.
-fn private_key(pem: &[u8]) -> Result<Arc<dyn SigningKey>, IdentityError> {
+fn private_key(pem: &[u8], random: &'static Random) -> Result<Arc<dyn SigningKey>, IdentityError> {
     let mut keys = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
         let (kind, der) = section.map_err(|error| IdentityError::KeyPem(fault(&error)))?;
@@ -157,7 +163,7 @@ fn private_key(pem: &[u8]) -> Result<Arc<dyn SigningKey>, IdentityError> {
     }
     match keys.as_slice() {
         [] => Err(IdentityError::NoKey),
-        [key] => signing::key(&key.0).map_err(IdentityError::Key),
+        [key] => signing::key(&key.0, random).map_err(IdentityError::Key),
         more => Err(IdentityError::ManyKeys(more.len())),
     }
 }

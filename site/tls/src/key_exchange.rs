@@ -1,12 +1,14 @@
 //! Ephemeral key exchange: X25519 (RFC 7748), ECDH over P-256 (SEC 1), and X25519 together with ML-KEM-768 (FIPS 203,
 //! draft-ietf-tls-ecdhe-mlkem), for rustls.
 
-use crate::random::Random;
+use crate::random::{Random, given};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use ml_kem::array::Array;
 use ml_kem::{Decapsulate, KeyExport, Seed};
-use p256::elliptic_curve::sec1::ToSec1Point;
+use ring::agreement::{
+    ECDH_P256, EphemeralPrivateKey, PublicKey as Point, UnparsedPublicKey, agree_ephemeral,
+};
 use rustls::crypto::{
     ActiveKeyExchange, CompletedKeyExchange, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
 };
@@ -14,6 +16,9 @@ use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
+
+/// Secrets drawn for P-256: one is refused in 2^32, which is not below the group's order.
+const DRAWS: usize = 4;
 
 const INVALID: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);
 
@@ -90,13 +95,12 @@ impl ActiveKeyExchange for ActiveX25519 {
 
 impl SupportedKxGroup for P256 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let secret = loop {
-            // One in 2^32 is not below the group's order.
-            if let Ok(secret) = p256::SecretKey::from_slice(drawn::<32>(self.0)?.as_slice()) {
-                break secret;
+        for _ in 0..DRAWS {
+            if let Some(active) = active_p256(&*drawn(self.0)?) {
+                return Ok(Box::new(active));
             }
-        };
-        Ok(Box::new(active_p256(secret)))
+        }
+        Err(GetRandomFailed.into())
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
@@ -109,29 +113,25 @@ impl SupportedKxGroup for P256 {
 }
 
 struct ActiveP256 {
-    secret: p256::SecretKey,
-    /// Uncompressed: 0x04, X, Y.
-    public: Box<[u8]>,
+    secret: EphemeralPrivateKey,
+    public: Point,
 }
 
-fn active_p256(secret: p256::SecretKey) -> ActiveP256 {
-    let public = Box::from(secret.public_key().to_sec1_point(false).as_bytes());
-    ActiveP256 { secret, public }
+fn active_p256(secret: &[u8; 32]) -> Option<ActiveP256> {
+    let secret = EphemeralPrivateKey::generate(&ECDH_P256, &given(secret)).ok()?;
+    let public = secret.compute_public_key().ok()?;
+    Some(ActiveP256 { secret, public })
 }
 
 impl ActiveKeyExchange for ActiveP256 {
     fn complete(self: Box<Self>, theirs: &[u8]) -> Result<SharedSecret, Error> {
-        // RFC 8446, section 4.2.8.2: the uncompressed form alone.
-        if theirs.first() != Some(&4) {
-            return Err(INVALID);
-        }
-        let theirs = p256::PublicKey::from_sec1_bytes(theirs).map_err(|_| INVALID)?;
-        let shared = p256::ecdh::diffie_hellman(self.secret.to_nonzero_scalar(), theirs.as_affine());
-        Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))
+        // ring takes the uncompressed form alone, as RFC 8446, section 4.2.8.2, wants it.
+        let theirs = UnparsedPublicKey::new(&ECDH_P256, theirs);
+        agree_ephemeral(self.secret, &theirs, |secret| SharedSecret::from(secret)).map_err(|_| INVALID)
     }
 
     fn pub_key(&self) -> &[u8] {
-        &self.public
+        self.public.as_ref()
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {

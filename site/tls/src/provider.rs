@@ -126,11 +126,12 @@ static NOTHING_VERIFIED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
 pub fn provider(random: &'static Random) -> Arc<CryptoProvider> {
     let groups: [Box<dyn SupportedKxGroup>; 3] =
         [Box::new(X25519MlKem768(random)), Box::new(X25519(random)), Box::new(P256(random))];
+    let key_provider = Box::leak(Box::new(signing::Keys(random)));
     Arc::new(CryptoProvider {
         cipher_suites: suites(hardware_aes()),
         kx_groups: groups.map(|group| &*Box::leak(group)).to_vec(),
         signature_verification_algorithms: NOTHING_VERIFIED,
         secure_random: random,
-        key_provider: &signing::Keys,
+        key_provider,
     })
 }

@@ -90,6 +90,14 @@ impl SecureRandom for Random {
     }
 }
 
+/// Numbers drawn beforehand, as the generator that ring asks them from. It takes no generators but its own, and of these
+/// only this one needs no system. It is asked for exactly as many bytes as there are; asked again, as ring does where a
+/// number is too large, it gives the same ones.
+#[expect(deprecated, reason = "ring has no other generator that can be fed")]
+pub(crate) fn given(bytes: &[u8]) -> impl ring::rand::SecureRandom {
+    ring::test::rand::FixedSliceRandom { bytes }
+}
+
 /// The key, and behind it what was drawn under the key before.
 struct State {
     block: [u8; KEY + POOL],

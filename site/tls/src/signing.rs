@@ -1,13 +1,16 @@
-//! Private keys and their signatures: ECDSA over P-256 and P-384 (FIPS 186-5, nonces by RFC 6979) and Ed25519 (RFC
-//! 8032), for rustls.
+//! Private keys and their signatures: ECDSA over P-256 and P-384 and Ed25519 (RFC 8032), for rustls.
 
+mod ecdsa;
+
+use crate::random::Random;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use p256::ecdsa::signature::Signer as _;
-use p256::pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
+use ecdsa::EcdsaKey;
+use ed25519_dalek::Signer as _;
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
@@ -15,8 +18,6 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Why a private key is of no use.
@@ -53,57 +54,43 @@ impl fmt::Display for KeyError {
 
 impl core::error::Error for KeyError {}
 
-/// The key that some DER holds.
-pub fn key(der: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
+/// The key that some DER holds. It signs with numbers out of `random`, which reading it does not need.
+pub fn key(der: &PrivateKeyDer<'_>, random: &'static Random) -> Result<Arc<dyn SigningKey>, KeyError> {
     match der {
-        PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der()),
-        PrivateKeyDer::Sec1(der) => sec1(der.secret_sec1_der()),
+        PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der(), random),
+        PrivateKeyDer::Sec1(der) => Ok(Key::shared(EcdsaKey::read(der.secret_sec1_der(), None, random)?)),
         PrivateKeyDer::Pkcs1(_) => Err(KeyError::Rsa),
         _ => Err(KeyError::Malformed),
     }
 }
 
 /// RFC 5958. The algorithm is named, and with EC its curve.
-fn pkcs8(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
+fn pkcs8(der: &[u8], random: &'static Random) -> Result<Arc<dyn SigningKey>, KeyError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
     let inner = info.private_key.as_bytes();
     match info.algorithm.oid {
         RSA => Err(KeyError::Rsa),
         // RFC 8410, section 7: an octet string within the octet string.
         ED25519 => match inner {
-            [0x04, 32, secret @ ..] => Ok(Arc::new(Key::new(ed25519_dalek::SigningKey::from_bytes(
-                secret.try_into().map_err(|_| KeyError::Malformed)?,
-            )))),
+            [0x04, 32, secret @ ..] => {
+                let secret = secret.try_into().map_err(|_| KeyError::Malformed)?;
+                Ok(Key::shared(ed25519_dalek::SigningKey::from_bytes(secret)))
+            }
             _ => Err(KeyError::Malformed),
         },
-        EC => match info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed)? {
-            SECP256R1 => p256(inner),
-            SECP384R1 => p384(inner),
-            curve => Err(KeyError::Unsupported(curve)),
-        },
+        EC => {
+            let curve = info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed)?;
+            Ok(Key::shared(EcdsaKey::read(inner, Some(curve), random)?))
+        }
         oid => Err(KeyError::Unsupported(oid)),
     }
 }
 
-/// RFC 5915. The curve may be named or not; keys of the two have different lengths.
-fn sec1(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
-    p256(der).or_else(|_| p384(der))
-}
-
-fn p256(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
-    let key = p256::SecretKey::from_sec1_der(der).map_err(|_| KeyError::Malformed)?;
-    Ok(Arc::new(Key::new(p256::ecdsa::SigningKey::from(key))))
-}
-
-fn p384(der: &[u8]) -> Result<Arc<dyn SigningKey>, KeyError> {
-    let key = p384::SecretKey::from_sec1_der(der).map_err(|_| KeyError::Malformed)?;
-    Ok(Arc::new(Key::new(p384::ecdsa::SigningKey::from(key))))
-}
-
-/// A kind of key, with the one scheme it signs by.
+/// A kind of key, which signs by one scheme.
 trait Kind: Send + Sync + 'static {
-    const SCHEME: SignatureScheme;
-    const ALGORITHM: SignatureAlgorithm;
+    fn scheme(&self) -> SignatureScheme;
+
+    fn algorithm(&self) -> SignatureAlgorithm;
 
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error>;
 
@@ -115,37 +102,14 @@ fn failed(error: impl fmt::Display) -> Error {
     Error::General(error.to_string())
 }
 
-impl Kind for p256::ecdsa::SigningKey {
-    const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
-    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ECDSA;
-
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let signature: p256::ecdsa::DerSignature = self.try_sign(message).map_err(failed)?;
-        Ok(signature.as_bytes().to_vec())
-    }
-
-    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
-        public_key_to_spki(&alg_id::ECDSA_P256, self.verifying_key().to_sec1_point(false))
-    }
-}
-
-impl Kind for p384::ecdsa::SigningKey {
-    const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP384_SHA384;
-    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ECDSA;
-
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let signature: p384::ecdsa::DerSignature = self.try_sign(message).map_err(failed)?;
-        Ok(signature.as_bytes().to_vec())
-    }
-
-    fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
-        public_key_to_spki(&alg_id::ECDSA_P384, self.verifying_key().to_sec1_point(false))
-    }
-}
-
 impl Kind for ed25519_dalek::SigningKey {
-    const SCHEME: SignatureScheme = SignatureScheme::ED25519;
-    const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::ED25519;
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ED25519
+    }
 
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(self.try_sign(message).map_err(failed)?.to_bytes().to_vec())
@@ -156,24 +120,24 @@ impl Kind for ed25519_dalek::SigningKey {
     }
 }
 
-/// A private key. Its bytes are wiped when the last who holds it lets go.
+/// A private key. ring wipes none of its own: the memory that one is freed to has to be wiped by whoever runs it.
 struct Key<K>(Arc<K>);
 
-impl<K> Key<K> {
-    fn new(key: K) -> Self {
-        Self(Arc::new(key))
+impl<K: Kind> Key<K> {
+    fn shared(key: K) -> Arc<dyn SigningKey> {
+        Arc::new(Self(Arc::new(key)))
     }
 }
 
 impl<K: Kind> fmt::Debug for Key<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({:?})", K::SCHEME)
+        write!(f, "Key({:?})", self.0.scheme())
     }
 }
 
 impl<K: Kind> SigningKey for Key<K> {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        offered.contains(&K::SCHEME).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
+        offered.contains(&self.0.scheme()).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
@@ -181,7 +145,7 @@ impl<K: Kind> SigningKey for Key<K> {
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
-        K::ALGORITHM
+        self.0.algorithm()
     }
 }
 
@@ -191,16 +155,16 @@ impl<K: Kind> Signer for Key<K> {
     }
 
     fn scheme(&self) -> SignatureScheme {
-        K::SCHEME
+        self.0.scheme()
     }
 }
 
 /// [`key`], where rustls looks for it.
 #[derive(Debug)]
-pub struct Keys;
+pub struct Keys(pub &'static Random);
 
 impl KeyProvider for Keys {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
-        key(&der).map_err(failed)
+        key(&der, self.0).map_err(failed)
     }
 }

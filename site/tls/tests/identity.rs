@@ -4,7 +4,7 @@
 
 mod client;
 
-use client::{NOW, issue};
+use client::{NOW, issue, random};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::SignatureScheme;
 use rustls::pki_types::UnixTime;
@@ -17,7 +17,7 @@ const SEC1: &str = include_str!("pem/sec1.key");
 const PKCS8: &str = include_str!("pem/p256.key");
 
 fn read(chain: &str, key: &str) -> Result<Identity, IdentityError> {
-    Identity::from_pem(chain.as_bytes(), key.as_bytes(), None)
+    Identity::from_pem(chain.as_bytes(), key.as_bytes(), None, random())
 }
 
 /// What it says, which has to name what is wrong and what to do.
@@ -110,7 +110,7 @@ fn certificates_at_the_wrong_time() {
     let chain = params.self_signed(&key).unwrap().pem();
     let at = |seconds| {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes(), Some(now))
+        Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes(), Some(now), random())
     };
     // 2025-03-01 and 2051-05-30, at midnight.
     let (begin, end) = (1_740_787_200, 2_569_017_600);
@@ -121,7 +121,7 @@ fn certificates_at_the_wrong_time() {
     let late = at(end + 1).unwrap_err().to_string();
     assert_eq!(late, "the certificate expired at 2051-05-30T00:00:00Z: renew it");
     // Nobody knows what time it is.
-    Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes(), None).unwrap();
+    Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes(), None, random()).unwrap();
     assert!(NOW > begin);
 }
 

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 use std::{env, fs};
-// The tables of the curves are made in a critical section.
-use critical_section as _;
-use tls::Identity;
 use tls::rustls::pki_types::UnixTime;
+use tls::{Identity, Random};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -26,7 +24,8 @@ fn main() -> ExitCode {
 fn check(certificate: &str, key: &str) -> Result<(), String> {
     let read = |name: &str| fs::read(name).map_err(|error| format!("{name}: {error}"));
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Identity::from_pem(&read(certificate)?, &read(key)?, Some(UnixTime::since_unix_epoch(now)))
+    let now = UnixTime::since_unix_epoch(now);
+    Identity::from_pem(&read(certificate)?, &read(key)?, Some(now), Random::leak())
         .map(drop)
         .map_err(|error| format!("TLS_CERT={certificate} TLS_KEY={key}: {error}"))
 }

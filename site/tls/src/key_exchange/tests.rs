@@ -38,7 +38,7 @@ fn p256_of_the_rfc() {
     let theirs: [u8; 65] = hex("04 D12DFB5289C8D4F81208B70270398C342296970A0BCCB74C736FC7554494BF63
          56FBF3CA366CC23E8157854C13C58D6AAC23F046ADA30F8353E74F33039872AB");
     let shared: [u8; 32] = hex("D6840F6B42F6EDAFD13116E0E12565202FEF8E9ECE7DCE03812464D04B9442DE");
-    let active = Box::new(active_p256(p256::SecretKey::from_slice(&secret).unwrap()));
+    let active = Box::new(active_p256(&secret).unwrap());
     assert_eq!(active.pub_key(), ours);
     assert_eq!(active.complete(&theirs).unwrap().secret_bytes(), shared);
 }

@@ -11,6 +11,14 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use tls::{Clock, Identity, Random, Resolver, Tickets};
 
+/// What every server here draws from.
+static RANDOM: Random = Random::new();
+
+pub fn random() -> &'static Random {
+    RANDOM.seed(&[0x5a; 32]).unwrap();
+    &RANDOM
+}
+
 /// Seconds since 1970 at which all tests take place: certificates of rcgen's are valid for most of time.
 pub const NOW: u64 = 1_750_000_000;
 
@@ -30,7 +38,7 @@ pub fn issue(algorithm: &'static SignatureAlgorithm, names: &[&str]) -> Issued {
 
 impl Issued {
     pub fn identity(&self) -> Identity {
-        Identity::from_pem(self.certificate.as_bytes(), self.key.as_bytes(), None).unwrap()
+        Identity::from_pem(self.certificate.as_bytes(), self.key.as_bytes(), None, random()).unwrap()
     }
 }
 
@@ -42,8 +50,7 @@ pub struct Server {
 }
 
 pub fn server(identities: Vec<Identity>) -> Server {
-    let random = Random::leak();
-    random.seed(&[0x5a; 32]).unwrap();
+    let random = random();
     let clock = Arc::new(Clock::new());
     clock.set(NOW);
     let provider = tls::provider(random);

@@ -18,7 +18,7 @@ const LARGE: Offload = Offload {
     gso: Some(Gso { size: 1448, kind: GsoKind::TcpV4 }),
 };
 
-/// As the machine in software wants its holds.
+/// A hold of the ring's, as the machine in software wants it.
 struct Held(Record);
 
 impl AsRef<[u8]> for Held {
@@ -29,8 +29,15 @@ impl AsRef<[u8]> for Held {
 
 /// What TCP keeps of a record until it is acknowledged.
 struct Kept {
-    hold: Hold,
+    record: Record,
     meant: Vec<u8>,
+}
+
+impl Kept {
+    /// A hold for the ring.
+    fn hold(&self) -> Hold {
+        Rc::new(Held(self.record.clone()))
+    }
 }
 
 /// A record of `length` bytes like no other's; `None` where the pool has no room.
@@ -39,11 +46,11 @@ fn record(pool: &Pool, length: usize, number: u32) -> Option<Kept> {
     let length = length.min(blank.bytes_mut().len());
     let meant: Vec<u8> = (0..length as u32).map(|at| (at * 31 + at / 256 + number * 101) as u8).collect();
     blank.bytes_mut()[..length].copy_from_slice(&meant);
-    Some(Kept { hold: Rc::new(Held(blank.seal(length))), meant })
+    Some(Kept { record: blank.seal(length), meant })
 }
 
 fn send(rig: &mut Rig, kept: &Kept) {
-    rig.transmit(&HEADER, &[Slice::Lent((*kept.hold).as_ref(), &kept.hold)], LARGE).unwrap();
+    rig.transmit(&HEADER, &[Slice::Lent(kept.record.bytes(), &kept.hold())], LARGE).unwrap();
     assert!(!rig.flush());
 }
 
@@ -80,10 +87,10 @@ fn a_record_goes_out_by_reference() {
 fn a_short_frame_is_copied() {
     let (mut rig, pool) = rig();
     let kept = record(&pool, 1_400, 1).unwrap();
-    let slice = [Slice::Lent(&(*kept.hold).as_ref()[..1_400], &kept.hold)];
-    rig.transmit(&HEADER, &slice, Offload::default()).unwrap();
+    let hold = kept.hold();
+    rig.transmit(&HEADER, &[Slice::Lent(&kept.record.bytes()[..1_400], &hold)], Offload::default()).unwrap();
     assert_eq!(rig.machine.world().lent, 0);
-    drop(kept);
+    drop((kept, hold));
     assert_eq!(pool.free(), (1, 0));
 }
 
@@ -251,13 +258,13 @@ impl Model {
         let features = self.rig.device.features().unwrap();
         let mut header = vec![7; 66];
         header[14..18].copy_from_slice(&self.random.number().to_be_bytes()[..4]);
-        let mut payload = Vec::new();
+        let mut parts = Vec::new();
         for _ in 0..self.random.below(1..4) {
             let kept = &self.kept[self.random.below(0..self.kept.len())];
-            let bytes = (*kept.hold).as_ref();
-            let from = self.random.below(0..bytes.len());
-            payload.push(Slice::Lent(&bytes[from..], &kept.hold));
+            let from = self.random.below(0..kept.record.bytes().len());
+            parts.push((&kept.record.bytes()[from..], kept.hold()));
         }
+        let payload: Vec<_> = parts.iter().map(|(bytes, hold)| Slice::Lent(bytes, hold)).collect();
         let mut fit = self.rig.device.transmitter().fit(payload.iter().copied());
         if !features.gso_v4() {
             fit = fit.min(1_514 - header.len());

@@ -1,13 +1,14 @@
-//! Randomness from what the machine has: the processor's generator where CPUID shows one and the tests of its health pass
+//! Randomness from what the machine has: the processor's generator where Xen shows one and the tests of its health pass
 //! ([`xen::entropy`]), the jitter of the time stamp counter, the clock, and the domain's uuid.
 //!
 //! The generator is not taken at its word alone: everything is mixed, and what is known of one source takes nothing from
 //! the others.
 
+use crate::pv::cpuid::cpuid;
 use crate::pv::hypercall;
 use crate::time;
 use crate::uptime::ticks;
-use core::arch::x86_64::{__cpuid, __cpuid_count, _rdrand64_step, _rdseed64_step};
+use core::arch::x86_64::{_rdrand64_step, _rdseed64_step};
 use core::fmt;
 use netstack::random::Random;
 use xen::entropy::{Health, WORDS, words};
@@ -122,12 +123,12 @@ fn hardware() -> ([u64; WORDS], Source) {
 
 /// CPUID leaf 1, ECX bit 30.
 fn has_rdrand() -> bool {
-    __cpuid(1).ecx & (1 << 30) != 0
+    cpuid(1, 0).ecx & (1 << 30) != 0
 }
 
 /// CPUID leaf 7, EBX bit 18.
 fn has_rdseed() -> bool {
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & (1 << 18) != 0
+    cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & (1 << 18) != 0
 }
 
 #[target_feature(enable = "rdrand")]

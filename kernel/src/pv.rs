@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod boot;
 pub mod calls;
+pub mod cpuid;
 pub mod direct_map;
 pub mod error;
 pub mod frame_lists;

@@ -3,8 +3,8 @@
 //!
 //! The ciphers look there for what they may use. Without AVX they are several times slower.
 
+use super::cpuid::cpuid;
 use core::arch::asm;
-use core::arch::x86_64::CpuidResult;
 use core::fmt;
 
 /// CPUID leaf 1, ECX: there is XSAVE.
@@ -49,29 +49,6 @@ pub fn enable() -> Registers {
         unsafe { set(registers) };
     }
     registers
-}
-
-/// CPUID as Xen shows it to the domain: the instruction itself may show what the processor has (`XEN_CPUID` in
-/// arch-x86/xen.h).
-fn cpuid(leaf: u32, subleaf: u32) -> CpuidResult {
-    let (eax, ebx, ecx, edx): (u32, u64, u32, u32);
-    // SAFETY: Xen takes the invalid instruction with its name behind it as a prefix, and emulates the CPUID that
-    // follows. rbx, which the compiler keeps for itself, is as before in the end.
-    unsafe {
-        asm!(
-            "mov {rbx}, rbx",
-            ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e",
-            "cpuid",
-            "xchg {rbx}, rbx",
-            rbx = out(reg) ebx,
-            inout("eax") leaf => eax,
-            inout("ecx") subleaf => ecx,
-            out("edx") edx,
-            options(nostack, preserves_flags),
-        );
-    }
-    // CPUID clears the upper half.
-    CpuidResult { eax, ebx: ebx as u32, ecx, edx }
 }
 
 /// # Safety

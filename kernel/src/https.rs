@@ -33,9 +33,11 @@ const MATERIAL: usize = 16 << 10;
 /// Bytes of the ramdisk's seed that are used.
 const SEED_MOST: usize = 4 << 10;
 
-/// Puts HTTPS before the site's server, as far as what was brought and the command line's options let it.
-pub fn serve(secrets: &Secrets, uuid: &str, options: Options, mut server: Server) -> (Https, TlsServer) {
-    let (https, config) = Https::open(secrets, uuid, options.https);
+/// Puts HTTPS before the site's server, as far as what was brought and the command line's options let it. Of what was
+/// brought the texts are wiped then.
+pub fn serve(secrets: Secrets, uuid: &str, options: Options, mut server: Server) -> (Https, TlsServer) {
+    let (https, config) = Https::open(&secrets, uuid, options.https);
+    drop(secrets);
     server.set_plain(match (options.http, https.is_open()) {
         (Http::On, _) => Plain::Serve,
         (Http::Redirect, true) => Plain::Redirect,

@@ -44,10 +44,11 @@ fn main(entry: Entry) -> ! {
     let (seed, source) = entropy::gather(identity.uuid.as_bytes(), |_| {});
     entropy::report(source);
 
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "secrets are wiped in it"))]
     let mut module = module::take();
     #[cfg(feature = "tls")]
     let secrets = Secrets::take(&mut module);
+    #[cfg(not(feature = "tls"))]
+    kernel::site::wipe_secrets(&mut module);
     let Chosen { site, tar, source } = kernel::site::open(module);
     status::site(&mut store, source);
 
@@ -59,7 +60,7 @@ fn main(entry: Entry) -> ! {
         server.set_access_log(Box::new(AccessLog::new()));
     }
     #[cfg(feature = "tls")]
-    let (https, server) = https::serve(&secrets, &identity.uuid, options, server);
+    let (https, server) = https::serve(secrets, &identity.uuid, options, server);
     #[cfg(feature = "tls")]
     status::tls(&mut store, https.status());
     let config = guest::config(options.address, identity.name);

@@ -81,6 +81,25 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Makes the files of the ramdisk's `.tls` zero: an image without HTTPS has no use for them, and the pages where they lie
+/// are granted. Where that is refused, the ramdisk is of no use any more.
+#[cfg(not(feature = "tls"))]
+pub fn wipe_secrets(module: &mut Result<Option<Module>, ModuleError>) {
+    let Ok(Some(found)) = module else { return };
+    let parts = match site::secrets(found.bytes()) {
+        Ok(files) => files.into_iter().map(|file| file.bytes).collect(),
+        Err(parts) => parts,
+    };
+    if !parts.is_empty() {
+        log::warn!(
+            "site: .tls of the ramdisk is of no use to this image, which is built without HTTPS (TLS=1)"
+        );
+    }
+    if let Err(error) = parts.into_iter().try_for_each(|part| found.wipe(part)) {
+        *module = Err(error);
+    }
+}
+
 /// Opens the site that is to be served, and says on the console which that is.
 pub fn open(module: Result<Option<Module>, ModuleError>) -> Chosen {
     let source = match ramdisk(module) {

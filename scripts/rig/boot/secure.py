@@ -14,28 +14,19 @@ from ..checks import require
 from ..place import BUILD, REPOSITORY
 from . import saving, web
 from .client import get
+from .tls_certificates import certificate
+from .tls_ramdisk import start, tar
 
 SECONDS = 60
-MEMORY = 16
 HSTS = 31_536_000
 TOKEN = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 AUTHORIZATION = f"{TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 
 
-def certificate(folder, name):
-    """A certificate for a name, signed by itself, and its key: their paths."""
-    paths = folder / f"{name}.cert.pem", folder / f"{name}.key.pem"
-    line = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9"]
-    line += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-out", paths[0], "-keyout", paths[1]]
-    subprocess.run(line, check=True, capture_output=True)
-    return paths
-
-
-def image(folder, pair):
-    """The configuration of an image with HTTPS and this certificate."""
+def image(folder):
+    """The configuration of an image with HTTPS, and without a certificate of its own."""
     out = folder / "image"
-    environment = {**os.environ, "TLS": "1", "TLS_CERT": str(pair[0]), "TLS_KEY": str(pair[1])}
-    environment["HALFPAGE_BUILD"] = str(out)
+    environment = {**os.environ, "TLS": "1", "HALFPAGE_BUILD": str(out)}
     subprocess.run([REPOSITORY / "scripts/image"], env=environment, check=True, stderr=subprocess.DEVNULL)
     return out / "xen.cfg"
 
@@ -112,26 +103,26 @@ def reload(stage, pair):
 
 
 def served(stage, content):
-    """A guest with HTTPS."""
+    """A guest with HTTPS; gives the configuration of its image, and its certificate."""
     folder = BUILD / "test" / "secure"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     first, second = certificate(folder, "first.example"), certificate(folder, "second.example")
     both = folder / "both.pem"
     both.write_bytes(first[0].read_bytes() + second[0].read_bytes())
-    with stage.check("https: an image with a certificate builds, under 2 MiB"):
-        config = image(folder, first)
+    config = None
+    with stage.check("https: an image with HTTPS builds, under 2 MiB"):
+        config = image(folder)
         size = (config.parent / "halfpage").stat().st_size
         print(f"figure https: the image has {size} bytes", flush=True)
         require(size < 2 << 20, f"it has {size} bytes")
-        mode = (config.parent / "halfpage").stat().st_mode & 0o077
-        require(mode == 0, f"others may read the key in it: {mode:o}")
     with stage.check("https: it boots and says where it listens"):
-        stage.boot(config, f"memory={MEMORY}", f'extra="http=redirect hsts={HSTS}"')
+        ramdisk = tar(folder / "first.tar", content, {"": first})
+        start(stage, config, ramdisk, f'extra="http=redirect hsts={HSTS}"')
         require(f"listening on https://{stage.address}/" in stage.domain.said(), "it does not listen")
         require(stage.store("data/tls/status") == "ok", "the store says otherwise")
     if not stage.address:
-        return
+        return config, first
     for name in ("tls-reload", "acme-challenge"):
         stage.machine.send(REPOSITORY / "scripts" / name, f"bin/{name}")
     stage.machine.check("chmod +x /guest/bin/*")
@@ -153,6 +144,8 @@ def served(stage, content):
         require(status == 1 and "the key does not fit the certificate" in said, f"tls-reload says {said}")
         Client(stage.address, second[0]).close()
     resumed(stage, second, index)
+    stage.destroy()
+    return config, first
 
 
 def pages(stage, content, pair):

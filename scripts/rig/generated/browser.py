@@ -1,5 +1,6 @@
 """Headless Chromium walks a site, by the WebDriver protocol (W3C WebDriver)."""
 
+import base64
 import http.client
 import json
 import subprocess
@@ -26,7 +27,8 @@ return {links, styled, fetched: entries.length, wrong: failed.concat(broken), ti
 class Browser:
     """A session of Chromium behind chromedriver."""
 
-    def __init__(self, log):
+    def __init__(self, log, host="127.0.0.1"):
+        self._host = host
         self._port = free_port()
         self._log = log
         self._driver = None
@@ -40,7 +42,7 @@ class Browser:
         )  # fmt: skip
         # Nothing but the site is asked for anything.
         words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-        words.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+        words.append(f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE {self._host}")
         options = {"args": words}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._up()
@@ -79,6 +81,23 @@ class Browser:
         entries = self._ask("POST", f"{base}/se/log", {"type": "browser"})
         seen["wrong"] += [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
         return seen
+
+    def run(self, script):
+        """What a script on the page gives."""
+        return self._ask("POST", f"/session/{self._session}/execute/sync", {"script": script, "args": []})
+
+    def pretend(self, width, height, scheme):
+        """A screen of so many CSS pixels, and a reader who prefers a colour scheme."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        for command, words in (
+            ("Emulation.setDeviceMetricsOverride", screen),
+            ("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+        ):
+            self._ask("POST", f"/session/{self._session}/goog/cdp/execute", {"cmd": command, "params": words})
+
+    def picture(self, path):
+        """The screen as a PNG."""
+        path.write_bytes(base64.b64decode(self._ask("GET", f"/session/{self._session}/screenshot")))
 
     def walk(self, start, most):
         """Every page that is linked, from the first one on, at most so many. Gives the pages and what was wrong."""

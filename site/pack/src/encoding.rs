@@ -38,6 +38,9 @@ impl Coding {
 
     /// The file in this coding, if that is worth a member of its own.
     pub fn encode(self, body: &[u8], effort: Effort) -> Result<Option<Vec<u8>>, PackError> {
+        if self == Self::Zstd && body.len() <= SHORT {
+            return Ok(None);
+        }
         let encoded = self.write(body, effort).map_err(PackError::Archive)?;
         Ok(is_worth_it(body.len(), encoded.len()).then_some(encoded))
     }
@@ -94,6 +97,10 @@ impl Coding {
 
 /// A body of up to so many bytes may take brotli's slowest way, which goes through half a megabyte a second.
 const SMALL: usize = 128 << 10;
+
+/// Of a body of up to so many bytes gzip makes as little as Zstandard does, and who takes Zstandard takes gzip: a third member
+/// would cost the guest memory for nothing.
+const SHORT: usize = 16 << 10;
 
 /// How hard the encoders try: for a site of so many bytes that a build takes some seconds, and of a large one not minutes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

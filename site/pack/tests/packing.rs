@@ -122,12 +122,13 @@ fn encodings(tar: &[u8]) -> Vec<(String, Option<String>, usize)> {
 
 #[test]
 fn what_gains_comes_encoded_too() {
-    let long = "It is all one page. ".repeat(200);
+    let long = "It is all one page. ".repeat(1_000);
     let folder = folder(&[
         ("index.html", &long),
         ("index.html-is-another", &long),
         ("picture.png", &long),
         ("short.css", "a { color: red }"),
+        ("shorter.css", &long[..16 << 10]),
     ]);
     let tar = pack(folder.path(), Stamp::Modified).unwrap();
     let found = encodings(&tar);
@@ -143,6 +144,9 @@ fn what_gains_comes_encoded_too() {
             ("index.html-is-another", None),
             ("picture.png", None),
             ("short.css", None),
+            ("shorter.css", None),
+            ("shorter.css.br", Some("br")),
+            ("shorter.css.gz", Some("gzip")),
         ]
     );
     assert!(found[1..4].iter().all(|(.., size)| *size < 200), "{found:?}");
@@ -151,7 +155,7 @@ fn what_gains_comes_encoded_too() {
 
 #[test]
 fn what_the_folder_brings_encoded_is_used_if_it_decodes_to_its_file() {
-    let long = "It is all one page. ".repeat(200);
+    let long = "It is all one page. ".repeat(1_000);
     let folder = folder(&[
         ("index.html", &long),
         ("a.txt", &long),

@@ -283,8 +283,12 @@ impl Session {
         }
     }
 
-    /// A turn without anything new.
+    /// A turn without anything new. There is none after our close_notify: nothing is left to write, and rustls would look for
+    /// the start of a message that was thrown away.
     fn turn_over(&mut self, around: &mut Around<'_>) {
+        if self.closed {
+            return;
+        }
         let mut begun = core::mem::take(&mut self.begun);
         let done = self.turn(&mut begun, around);
         if done < begun.len() {

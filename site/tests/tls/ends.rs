@@ -1,6 +1,7 @@
 use crate::wire::{Client, GET, alert, client_config, server};
+use netstack::Duration;
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, ContentType, Error};
 
 #[test]
 fn a_close_notify_comes_before_the_end() {
@@ -113,4 +114,42 @@ fn after_a_close_notify_comes_no_alert() {
     client.inject(&[&[23, 3, 3, 0, 40][..], &[9; 40]].concat(), false);
     assert!(client.wire.sent.is_empty() && client.pending.is_empty());
     assert_eq!(client.count("tls_alerts_sent"), 0);
+}
+
+/// rustls has begun to work on it where we let go of it, and would look for the rest.
+#[test]
+fn a_message_that_is_not_whole_behind_the_last_request() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    client.settle();
+    let request = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut client.tls.writer(), request).unwrap();
+    let mut bytes = Vec::new();
+    client.tls.write_tls(&mut bytes).unwrap();
+    // The first byte of a KeyUpdate (RFC 8446, section 4.6.3).
+    bytes.extend(client.forge(ContentType::Handshake, &[24]));
+    client.inject(&bytes, false);
+    assert!(client.wire.closed);
+    client.acknowledge();
+    client.inject(&[], true);
+    client.pass(Duration::from_secs(120));
+    assert_eq!(client.finish(), 0);
+}
+
+/// RFC 8446, section 6.1. The client's last flight and its close_notify come together.
+#[test]
+fn a_close_notify_with_the_end_of_the_handshake() {
+    for version in [&TLS13, &TLS12] {
+        let mut server = server();
+        let mut client = Client::with(&mut server, client_config(version).into());
+        while client.tls.is_handshaking() {
+            client.push();
+            let sent = std::mem::take(&mut client.wire.sent);
+            client.read(&sent);
+        }
+        client.tls.send_close_notify();
+        client.settle();
+        assert!(client.notified && client.wire.closed && !client.wire.reset);
+        assert_eq!(client.finish(), 0);
+    }
 }

@@ -5,12 +5,14 @@ use core::net::SocketAddr;
 use netstack::record::Pool;
 use netstack::{Chunk, Duration, Instant, Service, Stream};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::cipher::OutboundPlainMessage;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::TLS13;
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConnectionTrafficSecrets, ContentType, DigitallySignedStruct,
+    ProtocolVersion, ServerConfig, SignatureScheme, SupportedProtocolVersion,
 };
 use site::tls::{Connection, Limits, TlsServer};
 use std::io::{Read, Write};
@@ -160,6 +162,7 @@ pub fn client_config(version: &'static SupportedProtocolVersion) -> ClientConfig
         .with_custom_certificate_verifier(Arc::new(Anyone))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.enable_secret_extraction = true;
     config
 }
 
@@ -222,6 +225,27 @@ impl<'a> Client<'a> {
         for segment in bytes.chunks(self.segment) {
             self.inject(segment, false);
         }
+    }
+
+    /// The client goes, and its keys are used to write another record of its: of this type, with this plaintext.
+    pub fn forge(&mut self, kind: ContentType, plaintext: &[u8]) -> Vec<u8> {
+        let other =
+            ClientConnection::new(client_config(&TLS13).into(), ServerName::try_from("test").unwrap());
+        let tls = std::mem::replace(&mut self.tls, other.unwrap());
+        let suite = tls.negotiated_cipher_suite().unwrap().tls13().unwrap();
+        let (number, secrets) = tls.dangerous_extract_secrets().unwrap().tx;
+        let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else { panic!("another cipher") };
+        let message =
+            OutboundPlainMessage { typ: kind, version: ProtocolVersion::TLSv1_2, payload: plaintext.into() };
+        suite.aead_alg.encrypter(key, iv).encrypt(message, number).unwrap().encode()
+    }
+
+    /// All that is under way is acknowledged, by whoever reads it.
+    pub fn acknowledge(&mut self) {
+        self.wire.sent.clear();
+        self.wire.chunks.clear();
+        self.wire.unacknowledged = 0;
+        self.server.acknowledged(&mut self.connection, &mut self.wire);
     }
 
     /// The client reads and acknowledges what is under way.

@@ -118,7 +118,9 @@ impl Flight {
     /// Empties it for another connection; a roomy one may stay so.
     #[inline(always)]
     pub(super) fn clear(&mut self, roomy: bool) {
-        self.runs.clear();
+        if !self.runs.is_empty() {
+            self.runs.clear();
+        }
         if self.is_roomy() {
             self.runs.shrink_to(if roomy { ROOMY } else { KEPT });
         }

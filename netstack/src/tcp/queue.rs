@@ -88,9 +88,13 @@ impl Queue {
     }
 
     /// Empties it for another connection; a roomy one may stay so.
+    #[inline(always)]
     pub(super) fn clear(&mut self, roomy: bool) {
-        self.chunks.clear();
-        if !roomy {
+        // What was sent in whole has left it empty.
+        if !self.chunks.is_empty() {
+            self.chunks.clear();
+        }
+        if self.is_roomy() && !roomy {
             self.chunks.shrink_to(KEPT);
         }
         (self.skipped, self.length) = (0, 0);

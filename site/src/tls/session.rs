@@ -17,17 +17,19 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig};
 
-/// What a record has besides its plaintext: at most 5 bytes of header, 8 of a nonce, 1 of type, 16 of a tag; and a message
-/// that changes the keys may stand before it.
-const OVERHEAD: usize = 64;
+/// What a record has besides its plaintext: at most 5 bytes of header, 8 of a nonce or 1 of type, 16 of a tag; and before it
+/// may stand a message that changes the keys, and the answer to one of the peer's, of 27 bytes each.
+const OVERHEAD: usize = 84;
 
 /// When a session tries again that found no room for a record, and has nothing under way whose acknowledgment would call it.
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// How often it is looked at what a peer has taken while records of its are under way.
 const LOOK: Duration = Duration::from_secs(5);
-/// Bytes that it has to take in that time where others wait for pages.
+/// Bytes that it has to take in that time where others wait for pages: so many, and such a part of those under way, lest the
+/// pages of all go to a few who take just enough.
 const LEAST: u64 = 4_096;
+const PART: u64 = 8;
 /// How long ago a record found no page, where pages are short.
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -211,7 +213,8 @@ impl Session {
         let taken = self.taken(around.tcp);
         self.looked = Some((now, taken));
         let short = around.shared.short.is_some_and(|short| now.since(short) < SHORT);
-        if short && taken.saturating_sub(before) < LEAST && now > then {
+        let least = LEAST.max(around.tcp.unacknowledged() as u64 / PART);
+        if short && taken.saturating_sub(before) < least && now > then {
             around.shared.counters.tls_evicted.count();
             self.outgoing.reset = true;
         }

@@ -142,3 +142,40 @@ fn who_takes_nothing_goes_where_others_wait_for_pages() {
     assert!(client.take_text().ends_with("<p>home"));
     assert_eq!(client.count("tls_evicted"), 1);
 }
+
+/// 100,000 bytes are under way to each: 12,500 of them in five seconds are an eighth.
+#[test]
+fn who_takes_little_of_much_goes_where_others_wait_for_pages() {
+    for (taken, goes) in [(8_000, true), (13_000, false)] {
+        let pool = Pool::new(8, 0);
+        let mut server = server_of(Limits::default(), pool.clone());
+        let mut slow = Client::new(&mut server);
+        slow.settle();
+        std::io::Write::write_all(&mut slow.tls.writer(), b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+            .unwrap();
+        slow.push();
+        let Client { connection: mut slow, mut wire, .. } = slow;
+        assert!((100_000..101_000).contains(&wire.unacknowledged));
+        // Others have the rest.
+        let rest: Vec<_> = std::iter::from_fn(|| pool.take(4_097)).collect();
+        wire.now = Instant::from_micros(4_500_000);
+        wire.unacknowledged -= taken;
+        netstack::Service::acknowledged(&mut server, &mut slow, &mut wire);
+
+        let mut client = Client::new(&mut server);
+        client.wire.now = Instant::from_micros(4_500_000);
+        client.settle();
+        std::io::Write::write_all(&mut client.tls.writer(), GET).unwrap();
+        client.push();
+        assert!(client.count("tls_records_exhausted") > 0);
+        wire.now = Instant::from_micros(5_000_000);
+        netstack::Service::deadline(client.server, &mut slow, &mut wire);
+        assert_eq!(wire.reset, goes, "{taken}");
+        assert_eq!(client.count("tls_evicted"), u64::from(goes));
+        netstack::Service::closed(client.server, slow);
+        drop((wire, rest));
+        client.pass(Duration::from_millis(500));
+        client.settle();
+        assert!(client.take_text().ends_with("<p>home"));
+    }
+}

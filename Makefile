@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA PARTITIONED TLS TLS_CERT TLS_KEY
 
-.PHONY: help run test test-full image ec2-image tar metrics tap dev-cert mutants bench bench-xen bench-tap fuzz soak site-check
+.PHONY: help run test test-full image ec2-image tar metrics tap dev-cert mutants bench bench-xen bench-tap bench-tls fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -64,7 +64,7 @@ soak: ## 10 GB to two clients, one behind a lossy link, then 100,000 connections
 mutants: ## undo fixes, break rules, and have cargo-mutants break the rest: the tests must notice each (hours; MINUTES=n)
 	@$(here)/scripts/undone && $(here)/scripts/mutants && $(here)/scripts/survivors $(if $(MINUTES),--minutes $(MINUTES))
 
-bench: $(if $(ON),bench-$(ON),bench-xen bench-tap) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap
+bench: $(if $(ON),bench-$(ON),bench-xen bench-tap bench-tls) ## the figures: beside Linux with nginx on Xen, beside nginx and smoltcp on the tap, beside OpenSSL
 
 bench-xen: image ## beside Linux with nginx on the same Xen, in counted instructions: boots, CPU per request, memory, idling, large sites
 	@$(here)/scripts/boot-time
@@ -76,6 +76,9 @@ bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp
 	@$(here)/scripts/tap && $(here)/scripts/site-scale --parts tap
 	@$(here)/scripts/bench $(BENCH)
 
+bench-tls: ## handshakes, records, memory of HTTPS beside nginx with OpenSSL, in memory and on the tap; the guest in counted instructions
+	@$(here)/scripts/tls-bench --on memory tap xen $(BENCH)
+
 #=
 #= SITE=dir            the site to embed (default: site/content)
 #= TLS=1               image, run, tap: with HTTPS; run makes a certificate for localhost where none is given
@@ -83,7 +86,7 @@ bench-tap: ## requests/s and CPU per request on the tap beside nginx and smoltcp
 #= XEN=4.14|4.17|4.20  the Xen that run boots (default: 4.17)
 #= PORT=n MEMORY=mib   run: the local port (default: a free one), the guest's memory (default: 8)
 #= PARTITIONED=1       ec2-image: with a partition table, for hd0,0
-#= ON=xen|tap          bench: only the figures from there
+#= ON=xen|tap|tls      bench: only the figures from there
 #= BENCH=words         bench: options of its scripts, e.g. ON=tap BENCH="--rounds 9 --seconds 5"; BENCH=--help lists them
 #= MINUTES=n           mutants: so long for cargo-mutants; the next run goes on where it stopped
 #= EXTRA=words         run, ec2-image: the guest's command line, e.g. EXTRA="log=debug"

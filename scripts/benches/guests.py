@@ -124,23 +124,24 @@ sysctl -qw net.ipv4.ip_local_port_range='1024 65535'
         return {"open": held, "requests": answers, "errors": "" if done.status == 0 else done.output.strip()}
 
     def wrk(self, path, connections, seconds):
-        """One measurement: requests, the nanoseconds that this guest and dom0 ran for them, and those that were further
+        """One measurement: requests, and what was run for them."""
+        line = f"wrk -t1 -c{connections} -d{seconds}s --timeout 10s http://{self.address}:80/{path}"
+        out, result = self.measured(line)
+        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
+        return {"requests": self._answered(path, out), **result, "errors": errors}
+
+    def measured(self, line):
+        """What a client in dom0 says, the nanoseconds that this guest and dom0 ran meanwhile, and those that were further
         steps of string instructions."""
         events = self.events()
-        script = (
-            f"/guest/domain-time {self.number} 0 && wrk -t1 -c{connections} -d{seconds}s --timeout 10s"
-            f" http://{self.address}:80/{path} && /guest/domain-time {self.number} 0"
-        )
-        out = self.machine.check(script, 1200)
+        clock = f"/guest/domain-time {self.number} 0"
+        out = self.machine.check(f"{clock} && {line} && {clock}", 1200)
         lines = out.split()
         before, after = [int(word) for word in lines[:2]], [int(word) for word in lines[-2:]]
-        requests = self._answered(path, out)
-        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
         guest, dom0 = (later - earlier for earlier, later in zip(before, after))
         events = self.events() - events
         steps = self._strings.between_marks() if self._strings else {}
-        result = {"requests": requests, "guest": guest, "dom0": dom0, "events": events}
-        return {**result, "steps": steps, "errors": errors}
+        return out, {"guest": guest, "dom0": dom0, "events": events, "steps": steps}
 
     def _answered(self, path, out):
         """How many requests for NUMBER.bin were answered, by what wrk says. There has to be one."""

@@ -11,10 +11,11 @@ HALFPAGE = BUILD / "halfpage-tap"
 RELEASE = REPOSITORY / "target" / "release"
 
 
-def nginx(space, site, folder, prefix=()):
-    """nginx at its best settings, one worker."""
+def nginx(space, site, folder, prefix=(), also=""):
+    """nginx at its best settings, one worker; `also`: what else stands in its block `http`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, site=site), encoding="utf-8")
+    config = NGINX.format(folder=folder, site=site).rstrip().removesuffix("}")
+    (folder / "nginx.conf").write_text(f"{config}{also}}}\n", encoding="utf-8")
     found = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     child = space.start(*prefix, found, "-p", folder, "-c", folder / "nginx.conf")
     wait_until(child, lambda: listens(space), "nginx")

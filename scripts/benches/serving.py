@@ -29,6 +29,9 @@ ERRORS = re.compile(r"^\s*(Socket errors|Non-2xx).*", re.MULTILINE)
 class Serving:
     """One server, and where wrk runs."""
 
+    # What more halfpage is started with, and what more stands in nginx's configuration.
+    more, also = (), ""
+
     def __init__(self, name, site, folder, connections, offload, processors):
         self.name, self.site, self.folder = name, site, folder
         self.connections, self.offload, self.processors = connections, offload, processors
@@ -51,7 +54,7 @@ class Serving:
     def _tap(self, _, prefix):
         options = [] if self.offload else ["--no-offload"]
         if self.name == "halfpage":
-            options += ["--memory", "1024"]
+            options += ["--memory", "1024", *self.more]
             child = senders.halfpage(self.client, self.site, f"{SERVER}/24", "tap0", options, prefix)
         else:
             options += ["--connections", self.connections]
@@ -65,7 +68,7 @@ class Serving:
         self.client.ip(f"link add veth0 type veth peer name veth0 netns {server.name}")
         self._address(self.client, "veth0", CLIENT)
         self._address(server, "veth0", SERVER)
-        return senders.nginx(server, self.site, self.folder, prefix)
+        return senders.nginx(server, self.site, self.folder, prefix, self.also)
 
     def _address(self, space, device, address):
         if not self.offload:
@@ -76,13 +79,28 @@ class Serving:
         # Linux's own default, whatever this machine was given: BBR, say, would pace what needs no pacing.
         space.ip(f"route replace 198.18.0.0/24 dev {device} src {address} congctl cubic")
 
-    def wrk(self, size, seconds):
+    def wrk(self, size, seconds, scheme="http", environment=None):
         """Requests a second, and CPU seconds a request: the server's, wrk's and the kernel's for both."""
-        words = ["taskset", "-c", str(self.processors[1]), "wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s"]
-        words += ["--timeout", "10s", "-s", SCRIPT, f"http://{SERVER}/{size}.bin"]
+        words = ["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s"]
+        words += ["--timeout", "10s", "-s", SCRIPT, f"{scheme}://{SERVER}/{size}.bin"]
+        out, server, client = self.run(words, environment)
+        counted = COUNT.search(out)
+        if not counted:
+            raise BenchError(f"wrk against {self.name}, {size} B, {self.connections} connections: {out.strip()}")
+        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
+        finished, transferred, micros = map(int, counted.groups())
+        count = transferred / size if size >= LARGE else finished
+        return {**shared(count, micros, server, client), "errors": errors}
+
+    def run(self, words, environment=None):
+        """What a client says, and the CPU seconds of the server and of the client meanwhile."""
         before = self._server_seconds()
         child = subprocess.Popen(
-            self.client.line(*words), stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+            self.client.line("taskset", "-c", self.processors[1], *words),
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+            preexec_fn=end_with_parent,
         )
         out = child.stdout.read()
         _, status, usage = os.wait4(child.pid, 0)
@@ -90,23 +108,22 @@ class Serving:
         server = self._server_seconds() - before
         if self.child.poll() is not None:
             raise BenchError(f"{self.name} ended with status {self.child.returncode}")
-        counted = COUNT.search(out)
-        if child.returncode != 0 or not counted:
-            raise BenchError(f"wrk against {self.name}, {size} B, {self.connections} connections: {out.strip()}")
-        errors = "; ".join(line.group(0).strip() for line in ERRORS.finditer(out))
-        finished, transferred, micros = map(int, counted.groups())
-        count = transferred / size if size >= LARGE else finished
-        cpu = server + usage.ru_utime + usage.ru_stime
-        return {
-            "speed": count / micros * 1e6,
-            "cpu": cpu / count if count else math.inf,
-            "server": server / count if count else math.inf,
-            "errors": errors,
-        }
+        if child.returncode != 0:
+            raise BenchError(f"{words[0]} against {self.name}: {out.strip()}")
+        return out, server, usage.ru_utime + usage.ru_stime
 
     def _server_seconds(self):
         tasks = list(Path(f"/proc/{self.child.pid}/task").iterdir())
         return sum(run_time(task) for task in tasks + soft_interrupts())
+
+
+def shared(count, micros, server, client):
+    """A second's share of what was counted in a time, and each one's of the CPU seconds."""
+    return {
+        "speed": count / micros * 1e6,
+        "cpu": (server + client) / count if count else math.inf,
+        "server": server / count if count else math.inf,
+    }
 
 
 def soft_interrupts():

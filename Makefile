@@ -7,7 +7,7 @@ moved := $(shell tr '\0' '\n' </proc/$$PPID/cmdline | grep -E '^(-[a-zA-Z]*C|--d
 export HALFPAGE_CALLER := $(or $(if $(moved),$(PWD)),$(CURDIR))
 export SITE XEN PORT MEMORY EXTRA PARTITIONED TLS TLS_CERT TLS_KEY
 
-.PHONY: help run test test-full image ec2-image tar metrics tap dev-cert mutants bench bench-xen bench-tap bench-tls fuzz soak site-check
+.PHONY: help run test test-full image ec2-image release tar metrics tap dev-cert mutants bench bench-xen bench-tap bench-tls fuzz soak site-check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,9 @@ image: site-check ## build/halfpage, its .gz and .debug, and build/xen.cfg for x
 
 ec2-image: image ## build/halfpage-ec2.img: a raw disk for EC2's PV-GRUB; scripts/ec2-upload brings it there
 	@$(here)/scripts/need python3 && exec $(here)/scripts/ec2-image
+
+release: ## build/release/: images with and without HTTPS, the disk for EC2, files for dom0, bill of materials, checksums
+	@$(here)/scripts/release
 
 dev-cert: ## build/dev-cert: a certificate for localhost, to try HTTPS with, unless it is there and good for a week
 	@$(here)/scripts/dev-cert

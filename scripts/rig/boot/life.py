@@ -1,8 +1,10 @@
 """A guest's life under xl: start, restart, end, and what it leaves behind."""
 
 import re
+import tomllib
 
 from ..checks import require
+from ..place import REPOSITORY
 from .client import get
 
 # What Linux says of a healthy virtual interface.
@@ -13,7 +15,11 @@ HEALTHY = re.compile(
 
 
 def started(stage, name):
-    """Address, lease and store agree."""
+    """The version is the workspace's; address, lease and store agree."""
+    with stage.check("says its version"):
+        workspace = tomllib.loads((REPOSITORY / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]
+        wanted = f"halfpage {workspace['package']['version']} on xen-3.0-x86_64"
+        require(wanted in stage.domain.said(), f"it does not say {wanted!r}")
     with stage.check("has its address from DHCP, and gave its name"):
         lease = stage.segment.lease(stage.mac)
         require(lease == (stage.address, name), f"the lease is {lease}, the console says {stage.address}")

@@ -51,15 +51,13 @@ def bad(folder):
     }
 
 
-def refused(stage, config, content, folder, full):
-    """Each of the bad ones alone, or only the first."""
+def refused(stage, config, content, folder):
+    """Each of the bad ones alone."""
     for what, (cert, key, words) in bad(folder).items():
         with stage.check(f"https: a certificate that is {what}: 443 stays shut, a line says why, and port 80 serves on"):
             start(stage, config, tar(stage.folder / "refused.tar", content, {"": (cert, key)}))
             shut(stage, content, r"\.tls/cert\.pem: " + words)
         stage.destroy()
-        if not full:
-            break
 
 
 def several(stage, config, content, folder):

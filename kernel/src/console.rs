@@ -157,17 +157,18 @@ impl LastLines {
     }
 }
 
-/// Gives the daemon about a second to read what is there: a domain's ring is gone soon after the domain.
-pub(crate) fn drain() {
+/// Gives the daemon about a second to read what is there: a domain's ring is gone soon after the domain. True when it has.
+pub(crate) fn drain() -> bool {
     /// Ticks of a counter that runs at 1 to 4 GHz.
     const PATIENCE: u64 = 2_000_000_000;
     let start = uptime::ticks();
     while uptime::ticks().wrapping_sub(start) < PATIENCE {
         let all_sent = !flush();
-        let Some(ring) = RING.get() else { return };
+        let Some(ring) = RING.get() else { return false };
         if all_sent && ring.interface.printer().free() == Ok(ring.interface.output.len()) {
-            return;
+            return true;
         }
         hypercall::yield_now();
     }
+    false
 }

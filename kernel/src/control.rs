@@ -144,26 +144,41 @@ impl Default for Control {
     }
 }
 
-/// Whether to show what `xl sysrq DOMAIN s` is for; help, and letters that nobody knows, are answered here.
-pub fn sysrq(store: &mut Store) -> Result<bool, Error> {
+/// What `xl sysrq` asks to be shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// Nothing, or nothing more.
+    Nothing,
+    /// `s`: counters and tables.
+    Tables,
+    /// `p`: the last packets.
+    Packets,
+}
+
+/// What to show after `xl sysrq`; help, and letters that nobody knows, are answered here.
+pub fn sysrq(store: &mut Store) -> Result<Shown, Error> {
     let value = match store.session().read(SYSRQ) {
         // An old toolstack makes no such node.
-        Err(error) if error.is_absent() => return Ok(false),
+        Err(error) if error.is_absent() => return Ok(Shown::Nothing),
         value => value?,
     };
     let asked = Sysrq::parse(&value);
-    match asked {
-        Sysrq::None => return Ok(false),
-        Sysrq::Help => log::info!("control: sysrq: {}", Sysrq::HELP),
-        Sysrq::Show => {}
+    let shown = match asked {
+        Sysrq::None => return Ok(Shown::Nothing),
+        Sysrq::Help => {
+            log::info!("control: sysrq: {}", Sysrq::HELP);
+            Shown::Nothing
+        }
+        Sysrq::Show => Shown::Tables,
+        Sysrq::Packets => Shown::Packets,
         Sysrq::Unknown(letter) => {
             let shown = letter.get(..SHOWN).unwrap_or(letter).escape_ascii();
             log::warn!("control: sysrq: no such letter: {shown}; {}", Sysrq::HELP);
+            Shown::Nothing
         }
-    }
-    let show = asked == Sysrq::Show;
+    };
     store.session().write_unheeded(SYSRQ, b"")?;
-    Ok(show)
+    Ok(shown)
 }
 
 /// Whether the guest is to drain.

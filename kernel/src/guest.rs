@@ -7,12 +7,13 @@ mod report;
 mod resume;
 
 use crate::allotment::Allotment;
-use crate::control::{self, Control, Order, Topics};
+use crate::control::{self, Control, Order, Shown, Topics};
 use crate::events::Events;
 use crate::grants::Grants;
 use crate::nic::{self, Nic};
 use crate::pv::Errno;
 use crate::pv::hypercall::Shutdown;
+use crate::recorder::Flight;
 use crate::registers::Registers;
 use crate::service::{Service, http, http_mut};
 use crate::site::Source;
@@ -21,7 +22,7 @@ use crate::suspend::Suspend;
 use crate::time::{self, Clock};
 use crate::watchdog::Watchdog;
 use crate::xenstore::Store;
-use crate::{console, memory, panic, pv};
+use crate::{console, memory, panic, pv, recorder};
 use alloc::boxed::Box;
 use drain::Drain;
 use netfront::device::{Change, Microseconds, Sizes};
@@ -68,6 +69,9 @@ const POLL_FAILURES: u32 = 1000;
 const NETWORK_LINES: u32 = 12;
 /// That period.
 const NETWORK_LINES_PERIOD: Duration = Duration::from_secs(60);
+
+/// How long the guest waits for its first lease before it shows what it has seen of the network.
+const LEASE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long open connections have to end once the guest is told to stop.
 const CONNECTIONS_END: Duration = Duration::from_secs(5);
@@ -138,6 +142,9 @@ struct Progress {
     sleeps: Sleeps<Errno>,
     network_lines: Quota,
     published: Published,
+    flight: Flight,
+    /// When the last packets are shown, unless there is an address.
+    lease_until: Option<Instant>,
 }
 
 /// The interface's tables, within a quarter of the memory that is free.
@@ -188,6 +195,8 @@ impl Guest {
             sleeps: Sleeps::new(POLL_FAILURES),
             network_lines: Quota::new(NETWORK_LINES, NETWORK_LINES_PERIOD.micros(), now.micros()),
             published: Published::new(),
+            flight: Flight::new(),
+            lease_until: None,
         };
         status::state(&mut self.store, State::Booting);
         self.connect(now, &mut progress);
@@ -215,6 +224,7 @@ impl Guest {
             self.allotment.step();
             self.publish(now, &mut progress);
             self.stop(now, &mut progress);
+            Self::show_flight(now, &mut progress);
             self.watchdog.feed(now);
             if console::port().is_some_and(|port| self.events.take(port)) {
                 console::ignore_input();
@@ -285,9 +295,15 @@ impl Guest {
         if topics.processors {
             allotment.read_processors(store)?;
         }
-        if topics.sysrq && control::sysrq(store)? {
-            self.print_counters(progress.stack.as_ref());
-            self.print_tables(progress.stack.as_ref());
+        if topics.sysrq {
+            match control::sysrq(store)? {
+                Shown::Nothing => {}
+                Shown::Tables => {
+                    self.print_counters(progress.stack.as_ref());
+                    self.print_tables(progress.stack.as_ref());
+                }
+                Shown::Packets => progress.flight.dump(self.clock.now()),
+            }
         }
         if topics.drain && control::drain(&mut self.store)? {
             self.drain(progress);
@@ -338,13 +354,17 @@ impl Guest {
             (Change::None, _) => {}
             (_, Some(stack)) => {
                 let mac = self.device.identity().map(|identity| ethernet::Address(identity.mac.0));
+                recorder::begin(now);
                 let nic = &mut Nic { transmitter: &mut self.device.transmitter() };
                 if let Some(mac) = mac.filter(|_| change != Change::Down) {
                     stack.set_hardware(mac, now, nic, &mut self.server);
                 }
                 stack.link(change != Change::Down, now, nic, &mut self.server);
             }
-            (Change::Up, None) if progress.stop.is_none() => progress.stack = self.open_stack(),
+            (Change::Up, None) if progress.stop.is_none() => {
+                progress.stack = self.open_stack();
+                progress.lease_until = Some(now + LEASE_PATIENCE);
+            }
             (_, None) => {}
         }
     }
@@ -371,17 +391,38 @@ impl Guest {
             let taken = [ports.transmit, ports.receive].map(|port| u64::from(events.take(port)));
             counters.network_events.add(taken.iter().sum());
         }
-        let Some(stack) = &mut progress.stack else { return false };
+        let Progress { stack: Some(stack), flight, .. } = progress else { return false };
+        flight.begin(now);
         let allocations = memory::allocations();
         let polled = device.poll(BUDGET, |received, transmitter| {
+            recorder::received(received.bytes);
             let checksum = nic::checksum(received.checksum);
             stack.receive(received.bytes, checksum, now, &mut Nic { transmitter }, server);
+            flight.taken(stack);
         });
+        flight.all_taken(stack);
         let mut transmitter = device.transmitter();
         stack.poll(now, &mut Nic { transmitter: &mut transmitter }, server);
+        flight.settle(stack);
         let asked = transmitter.flush();
         counters.network_allocations.add(memory::allocations().wrapping_sub(allocations));
         polled.more || asked
+    }
+
+    /// Shows the last packets where they were asked for, and where no lease has come for long, once.
+    fn show_flight(now: Instant, progress: &mut Progress) {
+        if progress.listening {
+            progress.lease_until = None;
+        }
+        if progress.lease_until.is_some_and(|until| now >= until) {
+            progress.lease_until = None;
+            log::warn!(
+                "network: no address in {} s; the last packets follow",
+                LEASE_PATIENCE.micros() / 1_000_000
+            );
+            progress.flight.dump(now);
+        }
+        progress.flight.write();
     }
 
     /// What has become of the address.
@@ -422,6 +463,7 @@ impl Guest {
         status::state(&mut self.store, State::Stopping);
         if let Some(stack) = &mut progress.stack {
             let mut transmitter = self.device.transmitter();
+            recorder::begin(now);
             stack.stop(now, &mut Nic { transmitter: &mut transmitter }, &mut self.server);
         }
         progress.stop = Some(Stop { reason, until: now + CONNECTIONS_END, closing: false });
@@ -454,7 +496,9 @@ impl Guest {
         let closely = (!self.control.is_whole()).then_some(progress.listen_again);
         let watchdog = self.watchdog.deadline();
         let starved = self.device.is_starved().then(|| self.clock.now() + RECEIVE_AGAIN);
-        let deadlines = [device, stack, stop, publish, closely, progress.control_again, watchdog, starved];
+        let control = progress.control_again;
+        let lease = progress.lease_until;
+        let deadlines = [device, stack, stop, publish, closely, control, watchdog, starved, lease];
         let until = deadlines.into_iter().flatten().min();
         let until = until.map(|until| self.clock.system_time_at(until));
         let store = self.store.port();

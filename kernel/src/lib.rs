@@ -10,7 +10,7 @@
 //! - [`events`], [`time`], [`watchdog`]: sleep, clocks, and the timer that ends a guest that hangs.
 //! - [`grants`]: the grant table, and the machine under the network's driver.
 //! - [`suspend`]: being saved, and going on elsewhere.
-//! - [`nic`]: the stack's device over that driver.
+//! - [`nic`]: the stack's device over that driver; [`recorder`]: the last frames that went through it.
 //! - [`xenstore`], [`control`], [`allotment`], [`cmdline`]: what the toolstack says.
 //! - [`guest`], [`status`]: the loop, and what it shows of itself.
 //! - [`entropy`]: seeds of random numbers.
@@ -40,6 +40,7 @@ pub mod memory;
 pub mod nic;
 pub mod panic;
 pub mod pv;
+pub mod recorder;
 pub mod registers;
 pub mod service;
 pub mod site;

@@ -21,7 +21,7 @@ use kernel::suspend::Suspend;
 use kernel::time::Clock;
 use kernel::watchdog::{self, Watchdog};
 use kernel::xenstore::Store;
-use kernel::{boot, cmdline, entropy, status};
+use kernel::{boot, cmdline, entropy, recorder, status};
 use site::{Config, Server};
 
 kernel::entry!(main);
@@ -31,6 +31,7 @@ fn main(entry: Entry) -> ! {
     #[cfg(feature = "tls")]
     log::info!("registers: {}", kernel::pv::xstate::enable());
     let options = cmdline::options();
+    recorder::open();
 
     let events = Events::open().unwrap_or_else(|error| fail("events", &error));
     let mut clock = Clock::start();

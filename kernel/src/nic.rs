@@ -1,6 +1,7 @@
 //! The stack's device over the network's driver: the one place where the two meet.
 
 use crate::grants::Grants;
+use crate::recorder;
 use netfront::device::Transmitter;
 use netfront::frame;
 use netfront::platform::Platform;
@@ -39,13 +40,17 @@ impl Device for Nic<'_, '_> {
     #[inline(always)]
     fn transmit(&mut self, frame: &Frame<'_>) -> Result<(), TransmitError> {
         let payload = frame.payload.iter().map(slice);
-        self.transmitter.transmit(frame.header, payload, offload(frame.offload)).map_err(
-            |error| match error {
-                frame::TransmitError::Full => TransmitError::Full,
-                frame::TransmitError::Down => TransmitError::Down,
-                frame::TransmitError::Length => TransmitError::Length,
-            },
-        )
+        recorder::sent(frame.header, frame.payload.iter().map(Slice::bytes));
+        let sent = self.transmitter.transmit(frame.header, payload, offload(frame.offload));
+        sent.map_err(|error| {
+            let (error, verdict) = match error {
+                frame::TransmitError::Full => (TransmitError::Full, "net_tx_full"),
+                frame::TransmitError::Down => (TransmitError::Down, "net_tx_down"),
+                frame::TransmitError::Length => (TransmitError::Length, "net_tx_length"),
+            };
+            recorder::not_sent(verdict);
+            error
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of the domain, by intent or by failure.
 //!
-//! A failure prints its reason, the registers, the calls that led there, what others registered (counters, the last
-//! packets), and the last lines of the log; then the domain crashes, so that `on_crash` decides.
+//! A failure prints its reason, the registers, the calls that led there, the last lines of the log, and what another part
+//! registered (the last packets); then the domain crashes, so that `on_crash` decides.
 
 use crate::console::{self, LastLines};
 use crate::pv::hypercall::{Shutdown, shutdown};
@@ -14,13 +14,13 @@ use spin::Once;
 /// Log lines in a report.
 const LINES: usize = 12;
 
-/// Adds to a report. It takes no lock: the crash may have come while one was held.
-pub type Reporter = fn(&mut dyn Write) -> fmt::Result;
+/// Writes lines behind a report. It takes no lock: the crash may have come while one was held.
+pub type Reporter = fn();
 
 static REPORTER: Once<Reporter> = Once::new();
 static CRASHING: AtomicBool = AtomicBool::new(false);
 
-/// Has `reporter` called in a report; the first one wins.
+/// Has `reporter` called after a report; the first one wins.
 pub fn on_crash(reporter: Reporter) {
     REPORTER.call_once(|| reporter);
 }
@@ -51,6 +51,9 @@ pub fn crash(reason: fmt::Arguments<'_>, registers: &Registers) -> ! {
         // Writing to the history cannot fail.
         let _ = write_report(out, &log, reason, registers);
     });
+    if let Some(reporter) = REPORTER.get() {
+        reporter();
+    }
     shutdown(Shutdown::Crash)
 }
 
@@ -63,9 +66,6 @@ fn write_report(
     writeln!(out, "CRASH: {reason}")?;
     writeln!(out, "{registers}")?;
     writeln!(out, "{}", registers.calls())?;
-    if let Some(reporter) = REPORTER.get() {
-        reporter(out)?;
-    }
     writeln!(out, "  console: {} bytes lost; the last lines:", console::lost())?;
     log.show(LINES, |line| {
         let _ = writeln!(out, "  | {line}");

@@ -48,12 +48,15 @@ impl core::fmt::Display for Counter {
 /// let mut door = Door::default();
 /// door.door_knocks.count();
 /// assert!(door.iter().eq([("door_opened", 0), ("door_knocks", 1)]));
+/// assert_eq!(door.total(), 1);
 /// ```
 #[macro_export]
 macro_rules! counters {
     ($(#[$about:meta])* $visibility:vis struct $name:ident { $($(#[$doc:meta])* $counter:ident,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+        // So that they are summed up two at a time.
+        #[repr(align(16))]
         $visibility struct $name {
             $($(#[$doc])* pub $counter: $crate::counters::Counter,)*
         }
@@ -62,6 +65,13 @@ macro_rules! counters {
             /// Each counter's name and value.
             pub fn iter(self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($counter), self.$counter.get()),)*].into_iter()
+            }
+
+            /// The sum of them all, modulo 2^64: cheaper to look at than each of them.
+            pub fn total(&self) -> u64 {
+                let mut total = 0_u64;
+                $(total = total.wrapping_add(self.$counter.get());)*
+                total
             }
         }
     };

@@ -232,6 +232,21 @@ impl<S: Service> Stack<S> {
         self.interface.counters.iter().chain(client.iter()).chain(self.tcp.counters().iter())
     }
 
+    /// Counters that move with frames that nothing is wrong with, or because another one moves.
+    pub const USUAL: [&'static str; 6] =
+        ["frames_received", "frames_sent", "tcp_established", "arp_asked", "icmp_refused", "icmp_limited"];
+
+    /// The sum of all counters but the first three of [`Self::USUAL`], modulo 2^64: it moves when a frame met with something
+    /// that is counted.
+    pub fn incidents(&self) -> u64 {
+        let interface = &self.interface.counters;
+        let tcp = self.tcp.counters();
+        let client = self.client.as_ref().map_or(0, |client| client.counters.total());
+        let usual = interface.frames_received.get().wrapping_add(interface.frames_sent.get());
+        let all = interface.total().wrapping_add(tcp.total()).wrapping_add(client);
+        all.wrapping_sub(usual.wrapping_add(tcp.tcp_established.get()))
+    }
+
     /// What every table and budget holds now, each with its name.
     pub fn gauges(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.interface.gauges().into_iter().chain(self.tcp.gauges())

@@ -14,11 +14,14 @@ import subprocess
 import sys
 import time
 
+from .domain import mac
 from .machine import MachineError, die_with_parent
 
 ADDRESS = "192.0.2.1"
 DOM0 = "192.0.2.2"
 LEASES = ("192.0.2.100", "192.0.2.199")
+# A guest of this name is given none.
+LEASELESS = "leaseless"
 OTHER_LEASES = ("192.0.2.200", "192.0.2.249")
 # EC2's default network, as its DHCP server answers there.
 EC2_GATEWAY = "172.31.0.1"
@@ -120,7 +123,7 @@ class Segment:
             [
                 shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"), "--no-daemon", "--conf-file=/dev/null",
                 "--port=0", "--no-ping", f"--interface={TAP}", "--bind-interfaces",
-                f"--dhcp-range={first},{last},{mask},1h", *options,
+                f"--dhcp-range={first},{last},{mask},1h", f"--dhcp-host={mac(LEASELESS)},ignore", *options,
                 "--dhcp-authoritative", f"--dhcp-leasefile={self.leases}", "--log-dhcp", "--pid-file",
             ],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "dnsmasq.log", "ab"), preexec_fn=die_with_parent,

@@ -47,13 +47,16 @@ pub enum Sysrq<'v> {
     Help,
     /// `s`: counters, connections, grants, memory and rings.
     Show,
+    /// `p`: the last packets.
+    Packets,
     /// A letter that this domain does not know.
     Unknown(&'v [u8]),
 }
 
 impl<'v> Sysrq<'v> {
     /// The help's line.
-    pub const HELP: &'static str = "h: this help, s: counters, connections, grants, memory, rings";
+    pub const HELP: &'static str =
+        "h: this help, s: counters, connections, grants, memory, rings, p: the last packets";
 
     /// What a value asks for. A domain clears the node with a NUL byte as well as with nothing.
     pub fn parse(value: &'v [u8]) -> Self {
@@ -61,6 +64,7 @@ impl<'v> Sysrq<'v> {
             b"" | b"\0" => Self::None,
             b"h" => Self::Help,
             b"s" => Self::Show,
+            b"p" => Self::Packets,
             unknown => Self::Unknown(unknown),
         }
     }
@@ -77,6 +81,7 @@ mod tests {
             (b"\0", Sysrq::None),
             (b"h", Sysrq::Help),
             (b"s", Sysrq::Show),
+            (b"p", Sysrq::Packets),
             (b"S", Sysrq::Unknown(b"S")),
             (b"ss", Sysrq::Unknown(b"ss")),
         ] {

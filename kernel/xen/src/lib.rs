@@ -13,6 +13,7 @@
 //! - [`cmdline`]: the words of the command line; [`control`]: what the toolstack asks of a running domain.
 //! - [`memory`], [`balloon`]: memory that goes back to Xen and comes again.
 //! - [`ramdisk`]: where the domain's ramdisk lies.
+//! - [`recorder`]: the last frames, for a look at them afterwards.
 //! - [`renewal`]: a certificate and its key that come through the store; [`secret`]: bytes that are wiped.
 //! - [`entropy`]: words from a hardware generator that may be dry or broken.
 //! - [`counters!`]: named counters that can be listed; [`shown`]: which of them the store has yet to be told.
@@ -36,6 +37,7 @@ pub mod netif;
 pub mod pvclock;
 pub mod quota;
 pub mod ramdisk;
+pub mod recorder;
 pub mod renewal;
 pub mod ring;
 pub mod secret;

@@ -11,6 +11,7 @@ import subprocess
 from ..checks import require
 from ..domain import described
 from ..place import REPOSITORY
+from . import flight
 
 NAMES = ("text", "data", "null", "stack", "panic")
 TARGET = "x86_64-unknown-linux-gnu"
@@ -98,6 +99,14 @@ def crashed(stage, domain):
     return number, stage.machine.check("xl dmesg")
 
 
+def last_frames(domain):
+    """Of 201 frames all that are kept follow the report."""
+    domain.expect(r"the domain crashes now\n(?s:.*)flight: end\n", SECONDS)
+    frames = list(flight.frames(domain.console()))
+    require([frame.number for frame in frames] == list(range(201 - 128, 201)), f"{len(frames)} frames")
+    require(frames[-2].bytes == bytes([199]) * 100 and frames[-1].bytes == b"\xee" * 50 + b"the last one", "other bytes")
+
+
 def judge(name, domain, crash, known):
     """Compares the report with what had to happen."""
     number, xen = crash
@@ -112,6 +121,7 @@ def judge(name, domain, crash, known):
     if name == "panic":
         require("CRASH: panic at kernel/src/protect/panic.rs:" in said, f"no report: {said}")
         require("index out of bounds: the len is 2 but the index is 2" in said, f"another panic: {said}")
+        last_frames(domain)
         return
     if name == "stack":
         report = BY_XEN.search(xen)

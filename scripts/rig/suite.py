@@ -35,6 +35,9 @@ PACKAGES = (
 # What the Linux guest that is measured against runs.
 PEER_PACKAGES = ("nginx",)
 
+# What is written in Python needs.
+PYTHON_PACKAGES = ("python3", "ncurses-base")
+
 
 class SuiteError(Exception):
     """The packages of a suite could not be had."""
@@ -60,7 +63,11 @@ class Suite:
         """The same of what the Linux peer runs besides."""
         return self._unpacked(self.folder / "peer", PEER_PACKAGES, PEER_PACKAGES, "nginx (about 8 MB)")
 
-    def _unpacked(self, tree, named, packages, what):
+    def unpack_python(self):
+        """The same of what dom0's programs in Python need."""
+        return self._unpacked(self.folder / "python", PYTHON_PACKAGES, PYTHON_PACKAGES, "Python (about 6 MB)", True)
+
+    def _unpacked(self, tree, named, packages, what, python=False):
         done = tree.with_name(f"{tree.name}.done")
         wanted = "\n".join(packages)
         if done.exists() and done.read_text() == wanted:
@@ -72,7 +79,7 @@ class Suite:
         self._apt("apt-get", "update", "-qq")
         listing = self._apt("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *named)
         files = re.findall(r"^'\S+' (\S+) \d+", listing, re.MULTILINE)
-        packages = sorted({self._specified(name) for name in files if self._kept(name, named)})
+        packages = sorted({self._specified(name) for name in files if self._kept(name, named, python)})
         self._apt("apt-get", "download", "-qq", *packages, cwd=self.folder / "debs")
         for deb in sorted((self.folder / "debs").glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
@@ -81,9 +88,11 @@ class Suite:
         return tree
 
     @staticmethod
-    def _kept(file, named):
+    def _kept(file, named, python):
         package = file.split("_")[0]
-        library = package.startswith(("lib", "zlib")) and not package.startswith("libpython")
+        if package.startswith(("python3", "libpython3")):
+            return python
+        library = package.startswith(("lib", "zlib"))
         return library or package in named or package.startswith("linux-image-")
 
     @staticmethod

@@ -38,6 +38,9 @@ PEER_PACKAGES = ("nginx",)
 # What is written in Python needs.
 PYTHON_PACKAGES = ("python3", "ncurses-base")
 
+# What reads dom0/'s files besides xl.
+HOST_PACKAGES = ("libvirt-daemon", "libvirt-daemon-driver-xen", "libvirt-clients", "libxml2-utils")
+
 
 class SuiteError(Exception):
     """The packages of a suite could not be had."""
@@ -66,6 +69,10 @@ class Suite:
     def unpack_python(self):
         """The same of what dom0's programs in Python need."""
         return self._unpacked(self.folder / "python", PYTHON_PACKAGES, PYTHON_PACKAGES, "Python (about 6 MB)", True)
+
+    def unpack_host(self):
+        """The same of libvirt, whose daemon starts guests in dom0."""
+        return self._unpacked(self.folder / "host", HOST_PACKAGES, HOST_PACKAGES, "libvirt (about 15 MB)")
 
     def _unpacked(self, tree, named, packages, what, python=False):
         done = tree.with_name(f"{tree.name}.done")

@@ -55,6 +55,7 @@ pub fn identity(input: &[u8]) {
                 SignatureScheme::ECDSA_NISTP256_SHA256,
                 SignatureScheme::ECDSA_NISTP384_SHA384,
                 SignatureScheme::ED25519,
+                SignatureScheme::RSA_PSS_SHA256,
             ];
             assert_eq!(schemes.iter().filter(|scheme| identity.signs(&[**scheme])).count(), 1);
             assert!(now.is_none_or(|now| Duration::from_secs(now.as_secs()) <= identity.not_after()));

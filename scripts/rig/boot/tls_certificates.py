@@ -13,10 +13,11 @@ KINDS = {
     "p384": ("ec", "-pkeyopt", "ec_paramgen_curve:P-384"),
     "ed25519": ("ed25519",),
     "rsa": ("rsa:2048",),
+    "short": ("rsa:1024",),
 }
 UTC_TIME = re.compile(rb"\x17\x0d\d{12}Z\x17\x0d\d{12}Z")
 OVER = b"\x17\x0d200101000000Z\x17\x0d200301000000Z"
-NEW_KEY = r"the private key is RSA, which is not supported: make an ECDSA key over P-256 .*"
+NEW_KEY = r"the private key is RSA, but not of 2,048 to 4,096 bits: make an ECDSA key over P-256 .*"
 
 
 def certificate(folder, name, kind="p256"):
@@ -47,7 +48,7 @@ def bad(folder):
         "expired": (*expired(folder, "expired.example"), r"the certificate expired at 2020-03-01.*: renew it"),
         "mismatched": (good[0], other[1], "the key does not fit the certificate: .*"),
         "broken": (broken, good[1], "the certificate file is not PEM: a section has no END line: .*"),
-        "rsa": (*certificate(folder, "rsa.example", "rsa"), NEW_KEY),
+        "short": (*certificate(folder, "short.example", "short"), NEW_KEY),
     }
 
 
@@ -61,17 +62,17 @@ def refused(stage, config, content, folder):
 
 
 def several(stage, config, content, folder):
-    """Three good ones among bad ones."""
-    good = {kind: certificate(folder, f"{kind}.example", kind) for kind in ("p256", "p384", "ed25519")}
+    """Good ones of each kind among bad ones."""
+    good = {kind: certificate(folder, f"{kind}.example", kind) for kind in ("p256", "p384", "ed25519", "rsa")}
     wrong = bad(folder)
-    pairs = {"": good["p256"], "b": good["p384"], "c": good["ed25519"]}
+    pairs = {"": good["p256"], "b": good["p384"], "c": good["ed25519"], "d": good["rsa"]}
     pairs |= {f"wrong-{what}": (cert, key) for what, (cert, key, _) in wrong.items()}
     with stage.check("https: of several certificates each bad one has a line that says why"):
         start(stage, config, tar(stage.folder / "several.tar", content, pairs))
         for what, (_, _, words) in wrong.items():
             lines = re.findall(rf"\] WARN  https: \.tls/wrong-{what}/cert\.pem: (.*)\n", stage.domain.said())
             require(len(lines) == 1 and re.fullmatch(words, lines[0]), f"{what}: it says {lines}")
-    with stage.check("https: P-256, P-384 and Ed25519 serve, each to clients that ask for its name, the first to all others"):
+    with stage.check("https: P-256, P-384, Ed25519 and RSA serve, each to clients that ask for its name, the first to all others"):
         index = (content / "index.html").read_bytes()
         for kind, (cert, _) in good.items():
             body = Secure(stage.address, trusting(cert), name=f"{kind}.example").get("/", close=True)[2]

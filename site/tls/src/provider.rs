@@ -94,16 +94,64 @@ static TLS12_CHACHA20: Tls12CipherSuite = Tls12CipherSuite {
     prf_provider: &PrfUsingHmac(&hmac::SHA256),
 };
 
+/// Those of ECDHE_RSA: RFC 5246, section 7.4.3, and RFC 8446, section 4.2.3.
+static RSA: &[SignatureScheme] = &[
+    SignatureScheme::RSA_PSS_SHA512,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA256,
+];
+
+static TLS12_RSA_AES_128: Tls12CipherSuite = Tls12CipherSuite {
+    common: CipherSuiteCommon {
+        suite: CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        hash_provider: &hash::SHA256,
+        confidentiality_limit: GCM_RECORDS,
+    },
+    kx: KeyExchangeAlgorithm::ECDHE,
+    sign: RSA,
+    aead_alg: &AES_128_GCM,
+    prf_provider: &PrfUsingHmac(&hmac::SHA256),
+};
+
+static TLS12_RSA_AES_256: Tls12CipherSuite = Tls12CipherSuite {
+    common: CipherSuiteCommon {
+        suite: CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        hash_provider: &hash::SHA384,
+        confidentiality_limit: GCM_RECORDS,
+    },
+    kx: KeyExchangeAlgorithm::ECDHE,
+    sign: RSA,
+    aead_alg: &AES_256_GCM,
+    prf_provider: &PrfUsingHmac(&hmac::SHA384),
+};
+
+static TLS12_RSA_CHACHA20: Tls12CipherSuite = Tls12CipherSuite {
+    common: CipherSuiteCommon {
+        suite: CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        hash_provider: &hash::SHA256,
+        confidentiality_limit: u64::MAX,
+    },
+    kx: KeyExchangeAlgorithm::ECDHE,
+    sign: RSA,
+    aead_alg: &CHACHA20_POLY1305,
+    prf_provider: &PrfUsingHmac(&hmac::SHA256),
+};
+
 /// Suites, the best first: what the processor has instructions for, or else what needs none.
 fn suites(aes: bool) -> Vec<SupportedCipherSuite> {
     let [aes_128, aes_256, chacha20] =
         [&TLS13_AES_128, &TLS13_AES_256, &TLS13_CHACHA20].map(SupportedCipherSuite::Tls13);
     let [old_128, old_256, old_chacha20] =
         [&TLS12_AES_128, &TLS12_AES_256, &TLS12_CHACHA20].map(SupportedCipherSuite::Tls12);
+    let [rsa_128, rsa_256, rsa_chacha20] =
+        [&TLS12_RSA_AES_128, &TLS12_RSA_AES_256, &TLS12_RSA_CHACHA20].map(SupportedCipherSuite::Tls12);
     if aes {
-        vec![aes_128, aes_256, chacha20, old_128, old_256, old_chacha20]
+        vec![aes_128, aes_256, chacha20, old_128, old_256, old_chacha20, rsa_128, rsa_256, rsa_chacha20]
     } else {
-        vec![chacha20, aes_128, aes_256, old_chacha20, old_128, old_256]
+        vec![chacha20, aes_128, aes_256, old_chacha20, old_128, old_256, rsa_chacha20, rsa_128, rsa_256]
     }
 }
 

@@ -1,6 +1,7 @@
-//! Private keys and their signatures: ECDSA over P-256 and P-384 and Ed25519 (RFC 8032), for rustls.
+//! Private keys and their signatures: ECDSA over P-256 and P-384, Ed25519 (RFC 8032) and RSA, for rustls.
 
 mod ecdsa;
+mod rsa;
 
 use crate::random::Random;
 use alloc::boxed::Box;
@@ -11,6 +12,7 @@ use core::fmt;
 use ecdsa::EcdsaKey;
 use ed25519_dalek::Signer as _;
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
+use rsa::RsaKey;
 use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
@@ -23,7 +25,7 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// Why a private key is of no use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeyError {
-    /// It is an RSA key.
+    /// It is an RSA key, but not one of 2,048 to 4,096 bits with two primes.
     Rsa,
     /// It is of a kind, or over a curve, that is not supported.
     Unsupported(ObjectIdentifier),
@@ -35,7 +37,7 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rsa => f.write_str(
-                "the private key is RSA, which is not supported: make an ECDSA key over P-256 (`openssl genpkey \
+                "the private key is RSA, but not of 2,048 to 4,096 bits: make an ECDSA key over P-256 (`openssl genpkey \
                  -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, `certbot --key-type ecdsa`) and get a certificate \
                  for it",
             ),
@@ -59,7 +61,7 @@ pub fn key(der: &PrivateKeyDer<'_>, random: &'static Random) -> Result<Arc<dyn S
     match der {
         PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der(), random),
         PrivateKeyDer::Sec1(der) => Ok(Key::shared(EcdsaKey::read(der.secret_sec1_der(), None, random)?)),
-        PrivateKeyDer::Pkcs1(_) => Err(KeyError::Rsa),
+        PrivateKeyDer::Pkcs1(der) => Ok(Key::shared(RsaKey::pkcs1(der.secret_pkcs1_der(), random)?)),
         _ => Err(KeyError::Malformed),
     }
 }
@@ -69,7 +71,7 @@ fn pkcs8(der: &[u8], random: &'static Random) -> Result<Arc<dyn SigningKey>, Key
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
     let inner = info.private_key.as_bytes();
     match info.algorithm.oid {
-        RSA => Err(KeyError::Rsa),
+        RSA => Ok(Key::shared(RsaKey::pkcs8(der, random)?)),
         // RFC 8410, section 7: an octet string within the octet string.
         ED25519 => match inner {
             [0x04, 32, secret @ ..] => {
@@ -86,13 +88,15 @@ fn pkcs8(der: &[u8], random: &'static Random) -> Result<Arc<dyn SigningKey>, Key
     }
 }
 
-/// A kind of key, which signs by one scheme.
+/// A kind of key.
 trait Kind: Send + Sync + 'static {
-    fn scheme(&self) -> SignatureScheme;
+    /// What it signs by, the best first.
+    fn schemes(&self) -> &'static [SignatureScheme];
 
     fn algorithm(&self) -> SignatureAlgorithm;
 
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error>;
+    /// By one of its schemes.
+    fn signature(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Error>;
 
     /// The public half, as a certificate holds it (RFC 5280, section 4.1.2.7).
     fn public_key(&self) -> SubjectPublicKeyInfoDer<'static>;
@@ -103,15 +107,15 @@ fn failed(error: impl fmt::Display) -> Error {
 }
 
 impl Kind for ed25519_dalek::SigningKey {
-    fn scheme(&self) -> SignatureScheme {
-        SignatureScheme::ED25519
+    fn schemes(&self) -> &'static [SignatureScheme] {
+        &[SignatureScheme::ED25519]
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
         SignatureAlgorithm::ED25519
     }
 
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+    fn signature(&self, _: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(self.try_sign(message).map_err(failed)?.to_bytes().to_vec())
     }
 
@@ -131,13 +135,14 @@ impl<K: Kind> Key<K> {
 
 impl<K: Kind> fmt::Debug for Key<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({:?})", self.0.scheme())
+        write!(f, "Key({:?})", self.0.algorithm())
     }
 }
 
 impl<K: Kind> SigningKey for Key<K> {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        offered.contains(&self.0.scheme()).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
+        let scheme = *self.0.schemes().iter().find(|scheme| offered.contains(scheme))?;
+        Some(Box::new(Chosen { key: self.0.clone(), scheme }))
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
@@ -149,13 +154,25 @@ impl<K: Kind> SigningKey for Key<K> {
     }
 }
 
-impl<K: Kind> Signer for Key<K> {
+/// A private key, and what it is to sign by.
+struct Chosen<K> {
+    key: Arc<K>,
+    scheme: SignatureScheme,
+}
+
+impl<K> fmt::Debug for Chosen<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chosen({:?})", self.scheme)
+    }
+}
+
+impl<K: Kind> Signer for Chosen<K> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        self.0.signature(message)
+        self.key.signature(self.scheme, message)
     }
 
     fn scheme(&self) -> SignatureScheme {
-        self.0.scheme()
+        self.scheme
     }
 }
 

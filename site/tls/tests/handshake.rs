@@ -2,7 +2,7 @@
 
 mod client;
 
-use client::{Pair, client, issue, server};
+use client::{Issued, Pair, client, issue, server};
 use rustls::crypto::ring;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
@@ -58,6 +58,50 @@ fn each_kind_of_key_under_each_version() {
             let config = Arc::new(client(ring::default_provider(), &[version], &[&issued]));
             Pair::new(&config, &server, "example.org").talk().unwrap();
         }
+    }
+}
+
+#[test]
+fn rsa_with_each_scheme_of_each_version() {
+    let rsa = Issued::rsa();
+    let server = server(vec![rsa.identity()]);
+    for scheme in ["PSS_SHA256", "PSS_SHA384", "PSS_SHA512", "PKCS1_SHA256", "PKCS1_SHA384", "PKCS1_SHA512"] {
+        for version in [&TLS13, &TLS12] {
+            let mut provider = ring::default_provider();
+            let mapping = provider.signature_verification_algorithms.mapping;
+            let wanted: Vec<_> = mapping
+                .iter()
+                .copied()
+                .filter(|(it, _)| format!("{it:?}") == format!("RSA_{scheme}"))
+                .collect();
+            provider.signature_verification_algorithms.mapping = wanted.leak();
+            let config = Arc::new(client(provider, &[version], &[&rsa]));
+            let outcome = Pair::new(&config, &server, "rsa.example").talk();
+            // RFC 8446, section 4.2.3: PKCS #1 v1.5 signs no handshake of TLS 1.3.
+            assert_eq!(
+                outcome.is_ok(),
+                version == &TLS12 || scheme.starts_with("PSS"),
+                "{scheme} {version:?} {outcome:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_suite_of_tls_1_2_with_rsa() {
+    let rsa = Issued::rsa();
+    let server = server(vec![rsa.identity()]);
+    for suite in [
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ] {
+        let mut provider = ring::default_provider();
+        provider.cipher_suites.retain(|it| it.suite() == suite);
+        let config = Arc::new(client(provider, &[&TLS12], &[&rsa]));
+        let mut pair = Pair::new(&config, &server, "rsa.example");
+        pair.talk().unwrap();
+        assert_eq!(pair.client.negotiated_cipher_suite().unwrap().suite(), suite);
     }
 }
 

@@ -38,6 +38,13 @@ fn openssl_s_keys() {
     }
     let ed25519 = read(include_str!("pem/ed25519.pem"), include_str!("pem/ed25519.key")).unwrap();
     assert!(ed25519.signs(&[SignatureScheme::ED25519]));
+    for key in [include_str!("pem/rsa-2048.key"), include_str!("pem/rsa-2048-pkcs1.key")] {
+        let rsa = read(include_str!("pem/rsa-2048.pem"), key).unwrap();
+        assert!(
+            rsa.signs(&[SignatureScheme::RSA_PSS_SHA256]) && rsa.signs(&[SignatureScheme::RSA_PKCS1_SHA512])
+        );
+        assert!(!rsa.signs(&[SignatureScheme::ECDSA_NISTP256_SHA256]));
+    }
 }
 
 #[test]
@@ -52,7 +59,7 @@ fn one_file_with_both() {
 fn keys_that_are_not_supported() {
     for key in [include_str!("pem/rsa.key"), include_str!("pem/rsa-pkcs1.key")] {
         let said = refusal(SEC1_CERTIFICATE, key);
-        assert!(said.contains("RSA, which is not supported: make an ECDSA key over P-256"), "{said}");
+        assert!(said.contains("RSA, but not of 2,048 to 4,096 bits: make an ECDSA key over P-256"), "{said}");
     }
     let said = refusal(SEC1_CERTIFICATE, include_str!("pem/p521.key"));
     assert!(said.contains("OID 1.3.132.0.35") && said.contains("P-256 or P-384"), "{said}");

@@ -27,7 +27,7 @@ pub(super) struct Curve {
     noise: usize,
     agreement: &'static agreement::Algorithm,
     signing: &'static EcdsaSigningAlgorithm,
-    scheme: SignatureScheme,
+    schemes: &'static [SignatureScheme],
     algorithm: AlgorithmIdentifier,
 }
 
@@ -37,7 +37,7 @@ static P256: Curve = Curve {
     noise: 32,
     agreement: &ECDH_P256,
     signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
-    scheme: SignatureScheme::ECDSA_NISTP256_SHA256,
+    schemes: &[SignatureScheme::ECDSA_NISTP256_SHA256],
     algorithm: alg_id::ECDSA_P256,
 };
 
@@ -47,7 +47,7 @@ static P384: Curve = Curve {
     noise: 80,
     agreement: &ECDH_P384,
     signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
-    scheme: SignatureScheme::ECDSA_NISTP384_SHA384,
+    schemes: &[SignatureScheme::ECDSA_NISTP384_SHA384],
     algorithm: alg_id::ECDSA_P384,
 };
 
@@ -121,15 +121,15 @@ fn is_compressed(short: &[u8], long: &[u8]) -> bool {
 }
 
 impl Kind for EcdsaKey {
-    fn scheme(&self) -> SignatureScheme {
-        self.curve.scheme
+    fn schemes(&self) -> &'static [SignatureScheme] {
+        self.curve.schemes
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
         SignatureAlgorithm::ECDSA
     }
 
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+    fn signature(&self, _: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Error> {
         let mut noise = Zeroizing::new([0; NOISE]);
         let noise = noise.get_mut(..self.curve.noise).unwrap_or_default();
         for _ in 0..TRIALS {

@@ -37,6 +37,15 @@ pub fn issue(algorithm: &'static SignatureAlgorithm, names: &[&str]) -> Issued {
 }
 
 impl Issued {
+    /// ring makes no keys of RSA.
+    pub fn rsa() -> Self {
+        let pem = include_str!("../pem/rsa-2048.key");
+        let key = KeyPair::from_pem_and_sign_algo(pem, &rcgen::PKCS_RSA_SHA256).unwrap();
+        let certificate =
+            CertificateParams::new(["rsa.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+        Self { certificate: certificate.pem(), key: pem.to_owned(), der: certificate.der().clone() }
+    }
+
     pub fn identity(&self) -> Identity {
         Identity::from_pem(self.certificate.as_bytes(), self.key.as_bytes(), None, random()).unwrap()
     }

@@ -50,8 +50,10 @@ class Here:
             ["xl", "console", self._name], stdin=subprocess.DEVNULL, stdout=out, process_group=0
         )
         address = self._address()
-        print(f"http://{address}/", file=out, flush=True)
-        if os.environ.get("TLS"):
+        secure = self._stored("tls/status") == "ok"
+        if not (secure and "http=off" in os.environ.get("EXTRA", "").split()):
+            print(f"http://{address}/", file=out, flush=True)
+        if secure:
             print(f"https://{address}/", file=out, flush=True)
         while tool("xl", "domid", self._name) is not None:
             time.sleep(1)
@@ -60,12 +62,15 @@ class Here:
     def _address(self):
         deadline = time.monotonic() + LISTENING_SECONDS
         while time.monotonic() < deadline:
-            domid = (tool("xl", "domid", self._name) or "").strip()
-            address = (tool("xenstore-read", f"/local/domain/{domid}/data/address") or "").strip()
-            if address:
+            if address := self._stored("address"):
                 return address
             time.sleep(0.2)
         raise MachineError("the guest has no address in xenstore (data/address)")
+
+    def _stored(self, key):
+        """What the guest says of itself in the store; nothing where it says nothing."""
+        domid = (tool("xl", "domid", self._name) or "").strip()
+        return (tool("xenstore-read", f"/local/domain/{domid}/data/{key}") or "").strip()
 
 
 def tool(*line, err=subprocess.DEVNULL):

@@ -19,7 +19,11 @@ esac
 """
 
 STORE = """#!/bin/sh
-[ "$1" = /local/domain/7/data/address ] && echo 192.0.2.7
+case $1 in
+/local/domain/7/data/address) echo 192.0.2.7 ;;
+/local/domain/7/data/tls/status) echo "$STATUS" ;;
+*) exit 1 ;;
+esac
 """
 
 
@@ -35,16 +39,20 @@ class Ended(Exception):
 
 
 class Output(io.StringIO):
-    """A stream that a process can write to as well, and that stops everything once it has the URL."""
+    """A stream that a process can write to as well, and that stops everything once it has the last URL."""
+
+    def __init__(self, last):
+        super().__init__()
+        self._last = last
 
     def fileno(self):
         """Where the console goes."""
         return os.open(os.devnull, os.O_WRONLY)
 
     def write(self, text):
-        """Takes text; the URL is the last that is wanted."""
+        """Takes text."""
         super().write(text)
-        if text.startswith("http://"):
+        if text.startswith(self._last):
             raise Ended
         return len(text)
 
@@ -69,13 +77,27 @@ class OnDom0(unittest.TestCase):
         path.write_text("")
         self.assertFalse(is_dom0(path))
 
-    def test_url_from_the_store_and_a_clean_end(self):
+    def _run(self, last):
+        """What it prints up to a URL with this beginning."""
         config = self.folder / "xen.cfg"
         config.write_text('name = "halfpage"\n')
-        out = Output()
+        out = Output(last)
         with self.assertRaises(Ended), Here(config, ["memory=16"], Interrupt()) as guest:
             guest.run(out)
-        self.assertEqual(out.getvalue(), "http://192.0.2.7/")
+        return out.getvalue()
+
+    def test_urls_of_a_guest_with_https(self):
+        os.environ.update(STATUS="ok", EXTRA="")
+        self.assertEqual(self._run("https://"), "http://192.0.2.7/\nhttps://192.0.2.7/")
+        os.environ["EXTRA"] = "log=debug http=off"
+        self.assertEqual(self._run("https://"), "https://192.0.2.7/")
+        # HTTP is served in spite of it where 443 is shut.
+        os.environ["STATUS"] = "there is no certificate"
+        self.assertEqual(self._run("http://"), "http://192.0.2.7/")
+
+    def test_url_from_the_store_and_a_clean_end(self):
+        config = self.folder / "xen.cfg"
+        self.assertEqual(self._run("http://"), "http://192.0.2.7/")
         said = (self.folder / "log").read_text().splitlines()
         self.assertEqual(said[0], f"xl create {config} memory=16")
         self.assertEqual(said[-1], "xl shutdown -w halfpage")

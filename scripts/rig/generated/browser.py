@@ -25,12 +25,14 @@ return {links, styled, fetched: entries.length, wrong: failed.concat(broken), ti
 
 
 class Browser:
-    """A session of Chromium behind chromedriver."""
+    """A session of Chromium behind chromedriver. `key`: the public key of a certificate that is trusted whoever made it, as
+    Base64 of its SHA-256."""
 
-    def __init__(self, log, host="127.0.0.1"):
+    def __init__(self, log, host="127.0.0.1", key=None):
         self._host = host
         self._port = free_port()
         self._log = log
+        self._key = key
         self._driver = None
         self._session = None
 
@@ -43,6 +45,8 @@ class Browser:
         # Nothing but the site is asked for anything.
         words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
         words.append(f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE {self._host}")
+        if self._key:
+            words.append(f"--ignore-certificate-errors-spki-list={self._key}")
         options = {"args": words}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._up()

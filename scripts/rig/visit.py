@@ -14,8 +14,7 @@ from .machine import Machine, MachineError, UserNetwork
 from .place import BUILD, REPOSITORY
 from .suite import Suite
 
-LISTENING = re.compile(r"listening on https?://")
-SECURE = re.compile(r"listening on https://")
+LISTENING = re.compile(r"listening on (https?)://")
 LISTENING_SECONDS = 120
 
 
@@ -60,10 +59,12 @@ class Visit:
             if domain.follow(out, 0) or time.monotonic() > deadline:
                 raise MachineError(f"the guest does not listen; its console is {domain.log}")
             time.sleep(0.05)
+        if self.secure_port:
+            # The line that says so comes right behind HTTP's, if at all.
+            domain.follow(out, 1)
         domain.follow(out, 0)
-        print(f"http://127.0.0.1:{self.port}/", file=out, flush=True)
-        if self.secure_port and SECURE.search(domain.console()):
-            print(f"https://127.0.0.1:{self.secure_port}/", file=out, flush=True)
+        for url in urls(domain.console(), self.port, self.secure_port):
+            print(url, file=out, flush=True)
         domain.follow(out, float("inf"))
         print("rig: the guest has ended", file=out, flush=True)
 
@@ -74,6 +75,13 @@ class Visit:
             self._domain.follow(sys.stdout, 0)
         except MachineError:
             pass
+
+
+def urls(console, port, secure_port):
+    """Where the guest is to be had from here, by what it says: http=off shuts one port, a broken certificate the other."""
+    listening = LISTENING.findall(console)
+    ports = {"http": port, "https": secure_port}
+    return [f"{scheme}://127.0.0.1:{own}/" for scheme, own in ports.items() if own and scheme in listening]
 
 
 def free_port():

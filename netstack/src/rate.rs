@@ -40,6 +40,43 @@ impl Bucket {
     }
 }
 
+/// A limit on console lines that a peer can bring about: ten at once, then one a second. What is left out is counted, and the
+/// next line tells it.
+#[derive(Debug)]
+pub struct Complaints {
+    bucket: Bucket,
+    left_out: u64,
+}
+
+impl Complaints {
+    /// One that has said nothing.
+    pub const fn new() -> Self {
+        Self { bucket: Bucket::new(10, 1), left_out: 0 }
+    }
+
+    /// Whether there is to be a line now, and what to put at its end.
+    pub fn take(&mut self, now: Instant) -> Option<LeftOut> {
+        if self.bucket.take(now) {
+            return Some(LeftOut(core::mem::take(&mut self.left_out)));
+        }
+        self.left_out = self.left_out.saturating_add(1);
+        None
+    }
+}
+
+/// How many lines were left out before this one; empty where none were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeftOut(u64);
+
+impl core::fmt::Display for LeftOut {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            count => write!(out, " ({count} such lines left out)"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +96,22 @@ mod tests {
             50,
             "no more than the burst is saved up"
         );
+    }
+
+    #[test]
+    fn complaints_left_out_are_told_once() {
+        let mut complaints = Complaints::new();
+        let start = Instant::from_micros(5_000_000);
+        let said = |complaints: &mut Complaints, now| complaints.take(now).map(|left| std::format!("{left}"));
+        for _ in 0..10 {
+            assert_eq!(said(&mut complaints, start).as_deref(), Some(""));
+        }
+        for _ in 0..7 {
+            assert_eq!(said(&mut complaints, start), None);
+        }
+        let later = start + Duration::from_secs(2);
+        assert_eq!(said(&mut complaints, later).as_deref(), Some(" (7 such lines left out)"));
+        assert_eq!(said(&mut complaints, later).as_deref(), Some(""));
+        assert_eq!(said(&mut complaints, later), None);
     }
 }

@@ -7,7 +7,7 @@ mod lease;
 
 use crate::addressing::Addressing;
 use crate::random::Random;
-use crate::rate::Bucket;
+use crate::rate::Complaints;
 use crate::time::{Duration, Instant};
 use crate::wire::dhcpv4::{Answer, Operation, Packet, Reply, Repr};
 use crate::wire::ethernet::Address;
@@ -50,8 +50,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(4);
 const JITTER: Duration = Duration::from_secs(1);
 /// The shortest wait in RENEWING and REBINDING (section 4.4.5).
 const RENEWAL_WAIT: Duration = Duration::from_secs(60);
-/// Lines on the console about servers' faults: a burst, then so many a second.
-const COMPLAINTS: Bucket = Bucket::new(10, 1);
 /// After an address was declined, nothing is asked for this long (section 3.1, point 5).
 const DECLINED_WAIT: Duration = Duration::from_secs(10);
 /// MAX_CONFLICTS of RFC 5227 section 1.1: after so many, each wait is as long as RATE_LIMIT_INTERVAL.
@@ -67,7 +65,7 @@ pub(crate) struct Client {
     name: Option<Box<str>>,
     state: State,
     random: Random,
-    complaints: Bucket,
+    complaints: Complaints,
     /// Addresses declined since one was prolonged.
     conflicts: u32,
     pub(crate) counters: Counters,
@@ -132,7 +130,7 @@ impl Client {
             name: name.filter(|name| !name.is_empty()).map(Box::from),
             state: State::Init { at: Instant::ZERO },
             random,
-            complaints: COMPLAINTS,
+            complaints: Complaints::new(),
             conflicts: 0,
             counters: Counters::default(),
         }
@@ -333,8 +331,8 @@ impl Client {
             Ok(reply) => self.answered(source, &reply, now),
             Err(error) => {
                 self.counters.dhcp_malformed.count();
-                if self.complaints.take(now) {
-                    log::warn!("dhcp: a message from {source} was dropped: {error}");
+                if let Some(left_out) = self.complaints.take(now) {
+                    log::warn!("dhcp: a message from {source} was dropped: {error}{left_out}");
                 }
                 None
             }

@@ -17,7 +17,7 @@ use crate::egress::Ecn;
 use crate::neighbours::{Ask, Neighbours};
 use crate::path_mtu::PathMtus;
 use crate::random::Random;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Complaints};
 use crate::time::Instant;
 use crate::wire::ethernet::Address;
 use crate::wire::{arp, dhcpv4, ethernet, ipv4, udp};
@@ -151,9 +151,6 @@ crate::counters! {
 /// Which limit holds for the unreachable messages that others provoke: a burst, then so many a second.
 const REFUSALS: Bucket = Bucket::new(50, 100);
 
-/// Lines on the console about other stations' faults: a burst, then so many a second.
-const COMPLAINTS: Bucket = Bucket::new(10, 1);
-
 /// The interface.
 #[derive(Debug)]
 pub(crate) struct Interface {
@@ -166,7 +163,7 @@ pub(crate) struct Interface {
     backlog: Backlog,
     paths: PathMtus,
     refusals: Bucket,
-    complaints: Bucket,
+    complaints: Complaints,
     random: Random,
     /// There is a DHCP client.
     configuring: bool,
@@ -189,7 +186,7 @@ impl Interface {
             backlog: Backlog::default(),
             paths: PathMtus::default(),
             refusals: REFUSALS,
-            complaints: COMPLAINTS,
+            complaints: Complaints::new(),
             random,
             configuring,
             claim: None,

@@ -119,8 +119,8 @@ impl Interface {
         device: &mut impl Device,
     ) -> Option<Delivery<'a>> {
         self.counters.arp_conflict.count();
-        if self.complaints.take(now) {
-            log::warn!("arp: {station} says that it has our address");
+        if let Some(left_out) = self.complaints.take(now) {
+            log::warn!("arp: {station} says that it has our address{left_out}");
         }
         match self.claim.as_mut().map_or(Verdict::Bear, |claim| claim.conflict(now)) {
             Verdict::Bear => None,

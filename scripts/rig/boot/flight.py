@@ -13,6 +13,7 @@ from ..hostile import packets
 from ..hostile.wire import Wire
 from ..place import BUILD, REPOSITORY
 from ..segment import LEASELESS
+from . import quiet
 from .client import get
 
 SCRIPT = REPOSITORY / "scripts" / "console-pcap"
@@ -73,6 +74,7 @@ def recorded(stage, config):
     asked_for(stage)
     judged(stage)
     reader(stage)
+    quiet.bounded(stage)
     stage.destroy()
     without_lease(stage, leaseless)
 

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import re
 import shutil
 import socket
 import ssl
@@ -15,10 +14,13 @@ from ..place import BUILD, REPOSITORY
 from . import saving, web
 from .client import get
 from .tls_certificates import certificate
+from .tls_client import Secure, trusting
 from .tls_ramdisk import start, tar
 
 SECONDS = 60
 HSTS = 31_536_000
+# With the newest version, and with the one before by each of its ciphers.
+CIPHERS = (None, *(f"ECDHE-ECDSA-{name}" for name in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")))
 TOKEN = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 AUTHORIZATION = f"{TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 
@@ -102,8 +104,8 @@ def reload(stage, pair):
     return command.status, command.output
 
 
-def served(stage, content):
-    """A guest with HTTPS; gives the configuration of its image, and its certificate."""
+def served(stage, content, full=False):
+    """A guest with HTTPS, with `full` also across a checkpoint; gives the configuration of its image, and its certificate."""
     folder = BUILD / "test" / "secure"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -143,7 +145,7 @@ def served(stage, content):
         status, said = reload(stage, (first[0], second[1]))
         require(status == 1 and "the key does not fit the certificate" in said, f"tls-reload says {said}")
         Client(stage.address, second[0]).close()
-    resumed(stage, second, index)
+    resumed(stage, second, index, full)
     stage.destroy()
     return config, first
 
@@ -184,18 +186,24 @@ def challenged(stage):
         require(until(lambda: get(stage.address, path)[0] == 301, SECONDS), "it is answered for ever")
 
 
-def resumed(stage, pair, index):
-    """After a restore."""
-    with stage.check("https: after a restore an old session is reset, and a new one served"):
-        client = Client(stage.address, pair[0])
-        require(client.get("/")[2] == index, "other bytes")
-        saving.save(stage)
-        saving.restore(stage)
-        stage.domain.expect(r"\] INFO  suspend: Restored\n", SECONDS)
-        try:
-            status = client.get("/")[0]
-            require(False, f"it is answered: {status}")
-        except (OSError, http.client.HTTPException) as error:
-            print(f"     the old session: {error}", flush=True)
-        require(Client(stage.address, pair[0]).get("/")[2] == index, "other bytes on a new connection")
-        require(re.search(r"listening on https://", stage.domain.console()), "the log is another")
+def resumed(stage, pair, index, full):
+    """After a restore, and after a checkpoint that it goes on from."""
+    ways = {"a restore": (lambda: (saving.save(stage), saving.restore(stage)), r"\] INFO  suspend: Restored\n")}
+    if full:
+        ways["a checkpoint"] = (lambda: saving.save(stage, "-c"), saving.goes_on(stage))
+    for what, (happen, told) in ways.items():
+        with stage.check(f"https: after {what} an old session is reset, and new ones served"):
+            client = Client(stage.address, pair[0])
+            require(client.get("/")[2] == index, "other bytes")
+            stage.domain.mark()
+            happen()
+            stage.domain.expect(told, SECONDS)
+            try:
+                status = client.get("/")[0]
+                require(False, f"it is answered: {status}")
+            except (OSError, http.client.HTTPException) as error:
+                print(f"     the old session: {error}", flush=True)
+            # Ciphers use the processor's wide registers, which another machine may have had to turn on again.
+            for suite in CIPHERS if full else CIPHERS[:1]:
+                context = trusting(pair[0], ssl.TLSVersion.TLSv1_2 if suite else None, suite)
+                require(Secure(stage.address, context).get("/", close=True)[2] == index, f"other bytes by {suite}")

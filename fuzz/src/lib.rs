@@ -39,7 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ethernet", longest: 64, compares: true, run: targets::link::ethernet },
     Target { name: "http_connection", longest: 4_096, compares: true, run: targets::http::connection },
     Target { name: "http_request", longest: 1_024, compares: true, run: targets::http::request },
-    Target { name: "https", longest: 2_048, compares: false, run: targets::https::connection },
+    Target { name: "https", longest: 256, compares: false, run: targets::https::connection },
     Target { name: "icmpv4", longest: 256, compares: true, run: targets::ip::icmpv4 },
     Target { name: "ipv4", longest: 256, compares: true, run: targets::ip::ipv4 },
     Target { name: "netfront", longest: 1_024, compares: false, run: targets::netfront::netfront },

@@ -18,4 +18,5 @@ pub mod stack;
 pub mod tar;
 pub mod tcp;
 pub mod tls;
+mod wire;
 pub mod xenstore;

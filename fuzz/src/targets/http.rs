@@ -1,10 +1,11 @@
 //! HTTP requests, and whole connections through the server.
 
+mod client;
 mod framing;
 mod responses;
-mod wire;
 
 use crate::choices::Choices;
+use client::Client;
 use netstack::{Duration, Instant};
 use site::http::head;
 use site::http::request::{Method, Request};
@@ -14,7 +15,6 @@ use site_pack::{Archive, Stamp};
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
-use wire::Client;
 
 /// A request's head: its end is found wherever the search begins again; what is read of it holds.
 pub fn request(input: &[u8]) {

@@ -102,7 +102,7 @@ pub(super) struct Session {
     ended: bool,
     /// A close_notify was sent.
     closed: bool,
-    /// While records are under way: when it was last looked, and how much the peer had taken by then.
+    /// While records are under way in an open session: when it was last looked, and how much the peer had taken by then.
     looked: Option<(Instant, u64)>,
     /// The deadline that TCP has, at or before the one that is due.
     armed: Option<Instant>,
@@ -435,7 +435,7 @@ impl Session {
     /// Sees to it that TCP has the deadline that is due next.
     fn arm(&mut self, tcp: &mut dyn Stream) {
         self.looked = match self.looked {
-            _ if tcp.unacknowledged() == 0 => None,
+            _ if tcp.unacknowledged() == 0 || self.phase != Phase::Open => None,
             None => Some((tcp.now(), self.taken(tcp))),
             looked => looked,
         };

@@ -15,7 +15,7 @@ from .strings import Strings
 
 FOLDER = BUILD / "bench" / "secure"
 MEMORY = 32
-CLIENTS = 4
+CONNECTIONS = 4
 CONFIG = """cat >/guest/secure.cfg <<'END'
 name="{name}"
 type="pv"
@@ -66,7 +66,8 @@ class SecureGuest(Guest):
 
     def handshakes(self, kind, group):
         """Of a session: connection, handshake, short response, end."""
-        line = f"/guest/sessions {self.address} /100.bin {kind} {group} 500 {CLIENTS}"
+        # One client: of several that compute at once some crash in this emulation, their registers mixed up.
+        line = f"/guest/sessions {self.address} /100.bin {kind} {group} 500 1"
         out, result = self.measured(line)
         done = DONE.search(out)
         if not done:
@@ -77,8 +78,9 @@ class SecureGuest(Guest):
         """Of a request on a kept connection."""
         config = CLIENT.format(suite=suite or "TLS_AES_128_GCM_SHA256", group="X25519")
         self.machine.check(f"cat >/guest/openssl.cnf <<'END'\n{config}END")
-        where = f"https://{self.address}/{path}" if suite else f"http://{self.address}/{path}"
-        line = f"OPENSSL_CONF=/guest/openssl.cnf wrk -t1 -c{CLIENTS} -d1s --timeout 10s {where}"
+        # dom0 knows no port by name.
+        where = f"https://{self.address}:443/{path}" if suite else f"http://{self.address}:80/{path}"
+        line = f"OPENSSL_CONF=/guest/openssl.cnf wrk -t1 -c{CONNECTIONS} -d1s --timeout 10s {where}"
         out, result = self.measured(line)
         return instructions(result) / self._answered(path, out)
 

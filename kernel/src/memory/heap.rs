@@ -1,10 +1,11 @@
 //! The heap: one region that grows as it is needed, with lists of free blocks by size in front of it.
 //!
 //! The region's own search is linear in its holes. A block of up to 2 KiB comes off the list of its size and goes back
-//! there, so the region sees each only once.
+//! there, so the region sees each only once. It is wiped then: keys are such blocks, and not everybody who frees one wipes it.
 
 use super::pages;
 use crate::pv::PAGE_SIZE;
+use crate::wipe;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -126,6 +127,8 @@ impl Heap {
         self.usage.in_use = self.usage.in_use.saturating_sub(size);
         match class.and_then(|(number, _)| self.lists.get_mut(number)) {
             Some(list) => {
+                // SAFETY: the caller's promise; the block is as large as its class.
+                unsafe { wipe::zero(address.as_ptr(), size) };
                 let link = address.cast::<Link>();
                 // SAFETY: the caller's promise; a block of any class has room for a `Link`, and is aligned for one.
                 unsafe { link.write(Link { next: *list }) };

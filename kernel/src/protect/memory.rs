@@ -6,6 +6,7 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
+use core::alloc::Layout;
 use core::hint::black_box;
 use kernel::memory::{self, Page};
 use kernel::pv::page_table::{Access, Entry, index};
@@ -22,6 +23,7 @@ fn check(entry: boot::Entry) -> ! {
     moves();
     fills_and_compares();
     heap();
+    wiped();
     pages();
     log::info!("check-memory: ok");
     kernel::panic::poweroff()
@@ -162,6 +164,27 @@ fn heap() {
     }
     drop(blocks);
     assert_eq!(memory::heap_usage().in_use, before, "bytes of the heap are missing");
+}
+
+/// A small block that comes back is wiped, but for the link in front.
+fn wiped() {
+    for size in (16..=2048).step_by(16) {
+        let Ok(layout) = Layout::from_size_align(size, 16) else { continue };
+        // SAFETY: the layout is not empty, the block is written and read within it, and is freed as it was allocated.
+        unsafe {
+            let block = alloc::alloc::alloc(layout);
+            black_box(block).write_bytes(0xaa, size);
+            black_box(block);
+            alloc::alloc::dealloc(block, layout);
+            let again = alloc::alloc::alloc(layout);
+            assert_eq!(block, again, "the list gives what came last");
+            assert!(
+                (8..size).all(|at| again.wrapping_add(at).read_volatile() == 0),
+                "{size} bytes keep what they held"
+            );
+            alloc::alloc::dealloc(again, layout);
+        }
+    }
 }
 
 /// Every page can be had, is zero, differs from every other, has a frame, and comes back.

@@ -232,19 +232,36 @@ impl<S: Service> Stack<S> {
         self.interface.counters.iter().chain(client.iter()).chain(self.tcp.counters().iter())
     }
 
-    /// Counters that move with frames that nothing is wrong with, or because another one moves.
-    pub const USUAL: [&'static str; 6] =
-        ["frames_received", "frames_sent", "tcp_established", "arp_asked", "icmp_refused", "icmp_limited"];
+    /// Counters that say nothing of a frame that came: they move with frames that nothing is wrong with, with those that wait
+    /// for the device, or because another one moves.
+    pub const USUAL: [&'static str; 9] = [
+        "frames_received",
+        "frames_sent",
+        "device_full",
+        "backlog_kept",
+        "tcp_established",
+        "tcp_device_full",
+        "arp_asked",
+        "icmp_refused",
+        "icmp_limited",
+    ];
 
-    /// The sum of all counters but the first three of [`Self::USUAL`], modulo 2^64: it moves when a frame met with something
+    /// The sum of all counters but the first six of [`Self::USUAL`], modulo 2^64: it moves when a frame met with something
     /// that is counted.
     pub fn incidents(&self) -> u64 {
         let interface = &self.interface.counters;
         let tcp = self.tcp.counters();
         let client = self.client.as_ref().map_or(0, |client| client.counters.total());
-        let usual = interface.frames_received.get().wrapping_add(interface.frames_sent.get());
+        let usual = [
+            &interface.frames_received,
+            &interface.frames_sent,
+            &interface.device_full,
+            &interface.backlog_kept,
+            &tcp.tcp_established,
+            &tcp.tcp_device_full,
+        ];
         let all = interface.total().wrapping_add(tcp.total()).wrapping_add(client);
-        all.wrapping_sub(usual.wrapping_add(tcp.tcp_established.get()))
+        usual.iter().fold(all, |sum, counter| sum.wrapping_sub(counter.get()))
     }
 
     /// What every table and budget holds now, each with its name.

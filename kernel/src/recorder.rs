@@ -16,6 +16,9 @@ const UNSEEN: usize = 96;
 /// So many are many.
 const MANY: usize = 16;
 
+/// Whether frames are kept; without, nothing of it is done for any.
+const KEPT: bool = cfg!(not(feature = "blind"));
+
 static RECORDER: Shared = Shared(UnsafeCell::new(Recorder::new()));
 
 struct Shared(UnsafeCell<Recorder>);
@@ -40,19 +43,25 @@ pub fn open() {
 
 /// Frames are of this moment from now on.
 pub fn begin(now: Instant) {
-    with(|recorder| recorder.begin(now.micros()));
+    if KEPT {
+        with(|recorder| recorder.begin(now.micros()));
+    }
 }
 
 /// Keeps a frame that came.
 #[inline(always)]
 pub fn received(frame: &[u8]) {
-    with(|recorder| recorder.received(frame));
+    if KEPT {
+        with(|recorder| recorder.received(frame));
+    }
 }
 
 /// Keeps a frame that goes out.
 #[inline(always)]
 pub fn sent<'a>(header: &'a [u8], payload: impl Iterator<Item = &'a [u8]>) {
-    with(|recorder| recorder.sent(header, payload));
+    if KEPT {
+        with(|recorder| recorder.sent(header, payload));
+    }
 }
 
 /// Says why the frame that was to go out just now did not.
@@ -92,7 +101,7 @@ impl Flight {
     /// The stack has taken a frame.
     #[inline(always)]
     pub fn taken(&mut self, stack: &Stack<Service>) {
-        if self.watch.is_careful() {
+        if KEPT && self.watch.is_careful() {
             self.look(stack);
         }
     }
@@ -100,14 +109,15 @@ impl Flight {
     /// All that waited have been taken.
     pub fn all_taken(&mut self, stack: &Stack<Service>) {
         let next = with(|recorder| recorder.next());
-        if next.wrapping_sub(self.first) < MANY || next.wrapping_sub(self.since) >= UNSEEN {
+        let (came, unseen) = (next.wrapping_sub(self.first), next.wrapping_sub(self.since));
+        if KEPT && (came < MANY || unseen >= UNSEEN) {
             self.look(stack);
         }
     }
 
     /// The stack's timers have run: what they counted is no frame's.
     pub fn settle(&mut self, stack: &Stack<Service>) {
-        if self.since >= self.first {
+        if KEPT && self.since >= self.first {
             let _ = self.moved(stack);
             self.since = with(|recorder| recorder.next());
         }

@@ -98,12 +98,10 @@ impl Flight {
         self.first = with(|recorder| recorder.next());
     }
 
-    /// The stack has taken a frame.
+    /// Whether what comes is to be looked at frame by frame, each when the stack has taken it: something has moved of late.
     #[inline(always)]
-    pub fn taken(&mut self, stack: &Stack<Service>) {
-        if KEPT && self.watch.is_careful() {
-            self.look(stack);
-        }
+    pub fn is_careful(&self) -> bool {
+        KEPT && self.watch.is_careful()
     }
 
     /// All that waited have been taken.
@@ -123,7 +121,9 @@ impl Flight {
         }
     }
 
-    fn look(&mut self, stack: &Stack<Service>) {
+    /// Finds out whether the frames since the last look were taken without complaint.
+    #[inline(never)]
+    pub fn look(&mut self, stack: &Stack<Service>) {
         if let Some(verdict) = self.moved(stack) {
             with(|recorder| recorder.judge_received(verdict, self.since));
         }

@@ -18,37 +18,26 @@ pub struct Registers(u32);
 
 impl Registers {
     const SSE: Self = Self(0b11);
+    /// The widest that the ciphers use. No more is turned on than that: a domain that has turned something on is restored
+    /// only where there is the like.
     const AVX: Self = Self(0b111);
-    const AVX_512: Self = Self(0b1110_0111);
-
-    /// The widest set of which all may be used.
-    fn widest(supported: u32) -> Self {
-        [Self::AVX_512, Self::AVX].into_iter().find(|set| set.0 & !supported == 0).unwrap_or(Self::SSE)
-    }
 }
 
 impl fmt::Display for Registers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self {
-            Self::AVX_512 => "AVX-512",
-            Self::AVX => "AVX",
-            _ => "SSE",
-        })
+        f.write_str(if *self == Self::AVX { "AVX" } else { "SSE" })
     }
 }
 
 /// Turns on what the domain is allowed to use, and tells what that is.
 pub fn enable() -> Registers {
-    if cpuid(1, 0).ecx & XSAVE == 0 {
+    if cpuid(1, 0).ecx & XSAVE == 0 || Registers::AVX.0 & !cpuid(0xd, 0).eax != 0 {
         return Registers::SSE;
     }
-    let registers = Registers::widest(cpuid(0xd, 0).eax);
-    if registers != Registers::SSE {
-        // SAFETY: Xen says that the domain has XSAVE, and in leaf 0xD that it may use these registers. The guest itself
-        // holds nothing in them that has to last, and Xen saves them when it runs another domain.
-        unsafe { set(registers) };
-    }
-    registers
+    // SAFETY: Xen says that the domain has XSAVE, and in leaf 0xD that it may use these registers. The guest itself holds
+    // nothing in them that has to last, and Xen saves them when it runs another domain.
+    unsafe { set(Registers::AVX) };
+    Registers::AVX
 }
 
 /// # Safety

@@ -310,7 +310,7 @@ impl Guest {
         }
         #[cfg(feature = "tls")]
         if topics.certificate {
-            self.take_certificate()?;
+            self.take_certificate(progress)?;
         }
         #[cfg(feature = "tls")]
         if topics.challenges {

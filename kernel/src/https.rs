@@ -33,25 +33,23 @@ const MATERIAL: usize = 16 << 10;
 /// Bytes of the ramdisk's seed that are used.
 const SEED_MOST: usize = 4 << 10;
 
+/// Why the port is shut where nothing was brought.
+const NO_CERTIFICATE: &str = "there is no certificate: build with TLS_CERT= and TLS_KEY=, put .tls/cert.pem and .tls/key.pem into the ramdisk, or give one by scripts/tls-reload";
+
 /// Puts HTTPS before the site's server, as far as what was brought and the command line's options let it. Of what was
 /// brought the texts are wiped then.
 pub fn serve(secrets: Secrets, uuid: &str, options: Options, mut server: Server) -> (Https, TlsServer) {
-    let (https, config) = Https::open(&secrets, uuid, options.https);
+    let (https, config) = Https::open(&secrets, uuid, options);
     drop(secrets);
-    server.set_plain(match (options.http, https.is_open()) {
-        (Http::On, _) => Plain::Serve,
-        (Http::Redirect, true) => Plain::Redirect,
-        (Http::Off, true) => Plain::Shut,
-        (Http::Redirect | Http::Off, false) => {
-            log::warn!("https: port 80 serves the site in spite of http=, since 443 is shut");
-            Plain::Serve
-        }
-    });
+    server.set_plain(https.plain());
+    if options.http != Http::On && !https.is_open() {
+        log::warn!("https: port 80 serves the site in spite of http=, since 443 is shut");
+    }
     if let Some(seconds) = options.hsts {
         server.set_hsts(seconds);
     }
     let free = memory::free_pages().saturating_mul(PAGE_SIZE);
-    let share = if https.is_open() { (free / 8).min(RECORDS_MOST) } else { 0 };
+    let share = if https.is_ready { (free / 8).min(RECORDS_MOST) } else { 0 };
     // Seven eighths in runs, and the rest for what is short.
     let pool = Pool::new((share / 8).saturating_mul(7) / RUN, share / 8 / PAGE);
     let mut server = TlsServer::new(server, guest::https::limits(free), pool);
@@ -66,24 +64,36 @@ pub struct Https {
     tickets: Arc<Tickets>,
     provider: Arc<CryptoProvider>,
     identities: Vec<Identity>,
+    /// What port 80 does once this port is open.
+    http: Http,
+    /// There are random numbers: a certificate is all that the port may still wait for.
+    is_ready: bool,
     /// The port is open, or why it is not.
     state: Result<(), String>,
 }
 
 impl Https {
     /// Takes up what was brought. `uuid` tells domains apart. The configuration is there if the port is to be open.
-    pub fn open(secrets: &Secrets, uuid: &str, wanted: bool) -> (Self, Option<Arc<ServerConfig>>) {
+    pub fn open(secrets: &Secrets, uuid: &str, options: Options) -> (Self, Option<Arc<ServerConfig>>) {
         let random = Random::leak();
         let clock = Arc::new(Clock::new());
         let tickets = Arc::new(Tickets::new(random, clock.clone()));
         let provider = tls::provider(random);
-        let mut https =
-            Self { random, clock, tickets, provider, identities: Vec::new(), state: Err(String::new()) };
+        let mut https = Self {
+            random,
+            clock,
+            tickets,
+            provider,
+            identities: Vec::new(),
+            http: options.http,
+            is_ready: false,
+            state: Err(String::new()),
+        };
         https.set_clock();
-        https.state = https.fill(secrets, uuid, wanted);
+        https.state = https.fill(secrets, uuid, options.https);
         match &https.state {
             Ok(()) => {}
-            Err(_) if !wanted => {}
+            Err(_) if !options.https => {}
             Err(reason) => log::warn!("https: {reason}; port 443 stays shut"),
         }
         let config = if https.state.is_ok() { https.config() } else { None };
@@ -94,22 +104,11 @@ impl Https {
         if !wanted {
             return Err(String::from("off"));
         }
-        let mut last = None;
-        let identities = secrets.identities(now(), self.random, |complaint| {
-            if let Some(before) = last.replace(complaint) {
-                log::warn!("https: {before}");
-            }
-        });
-        match (identities.is_empty(), last) {
-            (true, Some(complaint)) => return Err(complaint),
-            (true, None) => {
-                return Err(String::from(
-                    "there is no certificate: build with TLS_CERT= and TLS_KEY=, or put .tls/cert.pem and .tls/key.pem into the ramdisk",
-                ));
-            }
-            (false, Some(complaint)) => log::warn!("https: {complaint}"),
-            (false, None) => {}
-        }
+        let mut complaints = Vec::new();
+        let identities = secrets.identities(now(), self.random, |complaint| complaints.push(complaint));
+        let missing =
+            identities.is_empty().then(|| complaints.pop().unwrap_or_else(|| NO_CERTIFICATE.into()));
+        complaints.iter().for_each(|complaint| log::warn!("https: {complaint}"));
         for identity in identities.into_iter().take(IDENTITIES) {
             tell(&identity);
             self.identities.push(identity);
@@ -118,12 +117,15 @@ impl Https {
         let mut extra = Secret::with_capacity(MATERIAL, wipe::bytes);
         extra.push(uuid.as_bytes());
         extra.push(seed.and_then(|seed| seed.get(..SEED_MOST)).or(seed).unwrap_or_default());
-        if self.seed(&extra) == Source::Weak && seed.is_none() {
-            return Err(String::from(
-                "the processor gives no random numbers, and the ramdisk has no .tls/seed",
-            ));
+        self.is_ready = self.seed(&extra) != Source::Weak || seed.is_some();
+        match missing {
+            Some(reason) if self.is_ready => Err(reason),
+            None if self.is_ready => Ok(()),
+            reason => {
+                reason.iter().for_each(|reason| log::warn!("https: {reason}"));
+                Err(String::from("the processor gives no random numbers, and the ramdisk has no .tls/seed"))
+            }
         }
-        Ok(())
     }
 
     /// Mixes into the generator what the machine has. It refuses to work until this was done once.
@@ -142,7 +144,7 @@ impl Https {
     pub fn tick(&self) {
         self.set_clock();
         self.tickets.expire();
-        if self.state.is_ok() {
+        if self.is_ready {
             self.seed(&[]);
         }
     }
@@ -151,19 +153,22 @@ impl Https {
     pub fn renew(&self, seed: &[u8]) {
         self.set_clock();
         self.tickets.forget();
-        if self.state.is_ok() {
+        if self.is_ready {
             self.seed(seed);
         }
     }
 
-    /// Takes another certificate in the place of those for whose names it is, or of the only one. Gives the configuration
-    /// for what connects from now on, or the reason why nothing changes.
+    /// Takes another certificate in the place of those for whose names it is, or of the only one; where there is none, the
+    /// port opens with it. Gives the configuration for what connects from now on, or the reason why nothing changes.
     pub fn replace(&mut self, renewal: &Renewal) -> Result<Arc<ServerConfig>, String> {
-        self.state.clone()?;
+        if !self.is_ready {
+            self.state.clone()?;
+        }
         let new = Identity::from_pem(&renewal.certificate, &renewal.key, Some(now()), self.random);
         let new = new.map_err(|error| format!("{error}"))?;
-        let is_covered = |old: &Identity| {
-            old.names().all(|name| new.is_for(name) || new.names().any(|other| other == name))
+        let is_covered = |old: &Identity| match old.names().count() {
+            0 => new.names().count() == 0,
+            _ => old.names().all(|name| new.is_for(name) || new.names().any(|other| other == name)),
         };
         let mut identities: Vec<_> = self.identities.clone();
         let place = match identities.as_slice() {
@@ -187,12 +192,22 @@ impl Https {
         match self.config() {
             Some(config) => {
                 tell(&new);
+                self.state = Ok(());
                 Ok(config)
             }
             None => {
                 self.identities = before;
                 Err(String::from("no configuration can be made of it"))
             }
+        }
+    }
+
+    /// What port 80 does: while this one is shut, it serves.
+    pub fn plain(&self) -> Plain {
+        match self.http {
+            Http::Redirect if self.is_open() => Plain::Redirect,
+            Http::Off if self.is_open() => Plain::Shut,
+            _ => Plain::Serve,
         }
     }
 

@@ -1,10 +1,12 @@
 //! HTTPS while the guest runs: a certificate that comes through the store, tokens of ACME, and another life after a resume.
 
 use super::{Guest, Progress};
+use crate::service::http_mut;
 use crate::{status, wipe};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use netstack::Stack;
 use site::tls::Limits;
 use xen::renewal::{self, Renewal};
 use xen::xenstore::{Errno, Error};
@@ -32,9 +34,10 @@ pub fn connections(free: usize) -> usize {
 
 impl Guest {
     /// Takes the certificate that stands in the store, and tells there what came of it.
-    pub(super) fn take_certificate(&mut self) -> Result<(), Error> {
+    pub(super) fn take_certificate(&mut self, progress: &Progress) -> Result<(), Error> {
         let Some(taken) = renewal::take(self.store.session(), wipe::bytes)? else { return Ok(()) };
-        let outcome = taken.map_err(|error| format!("{error}")).and_then(|renewal| self.replace(&renewal));
+        let outcome =
+            taken.map_err(|error| format!("{error}")).and_then(|renewal| self.replace(&renewal, progress));
         match &outcome {
             Ok(()) => status::tls(&mut self.store, "ok"),
             Err(reason) => {
@@ -45,10 +48,18 @@ impl Guest {
         Ok(())
     }
 
-    fn replace(&mut self, renewal: &Renewal) -> Result<(), String> {
+    fn replace(&mut self, renewal: &Renewal, progress: &Progress) -> Result<(), String> {
+        let was_open = self.https.is_open();
         let config = self.https.replace(renewal)?;
         // Connections that there are go on with what they began with.
         self.server.set_config(Some(config));
+        if !was_open {
+            http_mut(&mut self.server).set_plain(self.https.plain());
+            let address = progress.stack.as_ref().and_then(Stack::addressing).map(|found| found.address());
+            if let Some(address) = address.filter(|_| progress.listening) {
+                log::info!("listening on https://{address}/");
+            }
+        }
         Ok(())
     }
 

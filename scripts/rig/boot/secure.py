@@ -16,6 +16,7 @@ from .client import get
 from .tls_certificates import certificate
 from .tls_client import Secure, trusting
 from .tls_ramdisk import start, tar
+from .tls_reload import bring, reload
 
 SECONDS = 60
 HSTS = 31_536_000
@@ -97,13 +98,6 @@ def until(holds, seconds):
     return True
 
 
-def reload(stage, pair):
-    """scripts/tls-reload in dom0: (status, what it says)."""
-    inside = [stage.machine.send(path, path.name) for path in pair]
-    command = stage.machine.run(f"/guest/bin/tls-reload {stage.domain.name} {' '.join(inside)}", SECONDS)
-    return command.status, command.output
-
-
 def served(stage, content, full=False):
     """A guest with HTTPS, with `full` also across a checkpoint; gives the configuration of its image, and its certificate."""
     folder = BUILD / "test" / "secure"
@@ -125,9 +119,7 @@ def served(stage, content, full=False):
         require(stage.store("data/tls/status") == "ok", "the store says otherwise")
     if not stage.address:
         return config, first
-    for name in ("tls-reload", "acme-challenge"):
-        stage.machine.send(REPOSITORY / "scripts" / name, f"bin/{name}")
-    stage.machine.check("chmod +x /guest/bin/*")
+    bring(stage)
     index = (content / "index.html").read_bytes()
     pages(stage, content, first)
     leads(stage)

@@ -5,8 +5,10 @@ import ssl
 import subprocess
 
 from ..checks import require
+from .client import get
 from .tls_client import Secure, trusting
 from .tls_ramdisk import shut, start, tar
+from .tls_reload import SECONDS, reload
 
 KINDS = {
     "p256": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
@@ -56,9 +58,26 @@ def refused(stage, config, content, folder):
     """Each of the bad ones alone."""
     for what, (cert, key, words) in bad(folder).items():
         with stage.check(f"https: a certificate that is {what}: 443 stays shut, a line says why, and port 80 serves on"):
-            start(stage, config, tar(stage.folder / "refused.tar", content, {"": (cert, key)}))
+            ramdisk = tar(stage.folder / "refused.tar", content, {"": (cert, key)})
+            start(stage, config, ramdisk, 'extra="http=redirect"')
             shut(stage, content, r"\.tls/cert\.pem: " + words)
+        if what == "expired":
+            renewed(stage, content, folder)
         stage.destroy()
+
+
+def renewed(stage, content, folder):
+    """A guest whose certificate expired before it booted gets another."""
+    with stage.check("https: tls-reload opens 443 where it was shut for want of a certificate"):
+        pair = certificate(folder, "renewed.example")
+        status, said = reload(stage, pair)
+        require(status == 0, f"tls-reload says {said}")
+        require(stage.store("data/tls/status") == "ok", f"the store says {stage.store('data/tls/status')}")
+        stage.domain.expect(rf"listening on https://{re.escape(stage.address)}/\n", SECONDS)
+        body = Secure(stage.address, trusting(pair[0]), name="renewed.example").get("/", close=True)[2]
+        require(body == (content / "index.html").read_bytes(), f"{len(body)} other bytes")
+        plain = get(stage.address, "/")[0]
+        require(plain == 301, f"port 80, which is to lead there, says {plain}")
 
 
 def several(stage, config, content, folder):

@@ -40,7 +40,7 @@ def start(stage, config, ramdisk, *words, memory=MEMORY):
 def shut(stage, content, words):
     """443 is shut, one line says why in these words, a pattern, and port 80 serves on."""
     said = stage.domain.said()
-    lines = re.findall(r"\] WARN  https: (.*)\n", said)
+    lines = re.findall(r"\] WARN  https: (?!port 80 serves the site in spite of http=)(.*)\n", said)
     require(len(lines) == 1 and re.fullmatch(rf"{words}; port 443 stays shut", lines[0]), f"it says {lines}, all: {said}")
     require("listening on https://" not in said, "it says that it listens")
     status = stage.store("data/tls/status")

@@ -8,18 +8,19 @@
 )]
 
 pub mod plain;
+mod wire;
 
 use core::net::SocketAddr;
-use netstack::{Chunk, Duration, Instant, Service, Stream};
+use netstack::{Duration, Instant, Service};
 use site::{Config, Server, Site, WallClock};
 use site_pack::{Archive, Stamp};
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+pub use wire::Wire;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT.
 pub const CLOCK: WallClock = WallClock { unix_micros: 784_111_777_000_000, at: Instant::ZERO };
@@ -85,66 +86,6 @@ pub fn server() -> Server {
     Server::new(site, Config::default(), CLOCK)
 }
 
-/// The stream between a server and a client.
-pub struct Wire {
-    pub now: Instant,
-    /// Everything the server has sent.
-    pub sent: Vec<u8>,
-    pub unacknowledged: usize,
-    /// The lengths of the chunks that are queued, and how many may be.
-    chunks: VecDeque<usize>,
-    pub capacity: usize,
-    pub closed: bool,
-    pub reset: bool,
-    pub deadline: Option<Instant>,
-    /// How often a deadline was set.
-    pub armed: usize,
-    /// After so many chunks more are refused, though there is room.
-    pub refuse_after: usize,
-    /// The last chunk, if it was sent by reference.
-    pub last: Option<&'static [u8]>,
-}
-
-impl Stream for Wire {
-    fn now(&self) -> Instant {
-        self.now
-    }
-
-    fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
-        if self.closed || self.reset || self.chunks.len() == self.capacity.min(self.refuse_after) {
-            return Err(chunk);
-        }
-        assert!(!chunk.bytes().is_empty(), "an empty chunk was queued");
-        assert!(!matches!(chunk, Chunk::Owned(_)), "a response was allocated");
-        self.chunks.push_back(chunk.bytes().len());
-        self.unacknowledged += chunk.bytes().len();
-        self.sent.extend_from_slice(chunk.bytes());
-        self.last = if let Chunk::Static(bytes) = chunk { Some(bytes) } else { None };
-        Ok(())
-    }
-
-    fn room(&self) -> usize {
-        if self.closed || self.reset { 0 } else { self.capacity - self.chunks.len() }
-    }
-
-    fn unacknowledged(&self) -> usize {
-        self.unacknowledged
-    }
-
-    fn close(&mut self) {
-        self.closed = true;
-    }
-
-    fn reset(&mut self) {
-        self.reset = true;
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-        self.armed += 1;
-    }
-}
-
 /// A connection's client.
 pub struct Client<'a> {
     pub server: &'a mut Server,
@@ -161,19 +102,7 @@ impl<'a> Client<'a> {
     }
 
     pub fn at(server: &'a mut Server, now: Instant) -> Self {
-        let mut wire = Wire {
-            now,
-            sent: Vec::new(),
-            unacknowledged: 0,
-            chunks: VecDeque::new(),
-            capacity: 128,
-            closed: false,
-            reset: false,
-            deadline: None,
-            armed: 0,
-            refuse_after: usize::MAX,
-            last: None,
-        };
+        let mut wire = Wire::at(now, false);
         let address: SocketAddr = "192.0.2.1:1024".parse().unwrap();
         let connection = server.accept(address, address, &mut wire);
         Self { server, connection, wire, pending: Vec::new(), ended: false }
@@ -201,11 +130,7 @@ impl<'a> Client<'a> {
 
     /// The client acknowledges all but `left` bytes.
     pub fn acknowledge_all_but(&mut self, left: usize) {
-        assert!(left <= self.wire.unacknowledged);
-        self.wire.unacknowledged = left;
-        while self.wire.chunks.iter().skip(1).sum::<usize>() >= left && self.wire.chunks.pop_front().is_some()
-        {
-        }
+        self.wire.acknowledge_all_but(left);
         self.server.acknowledged(&mut self.connection, &mut self.wire);
         if !self.pending.is_empty() || self.ended {
             self.receive();
@@ -222,15 +147,9 @@ impl<'a> Client<'a> {
     /// Time passes; deadlines are met on their microsecond.
     pub fn pass(&mut self, time: Duration) {
         let then = self.wire.now + time;
-        while let Some(deadline) = self.wire.deadline.filter(|deadline| *deadline <= then) {
-            if self.wire.reset {
-                break;
-            }
-            self.wire.now = self.wire.now.max(deadline);
-            self.wire.deadline = None;
+        while self.wire.pass(then) {
             self.server.deadline(&mut self.connection, &mut self.wire);
         }
-        self.wire.now = then;
     }
 
     /// What the server has sent since the last call, as text.

@@ -1,4 +1,4 @@
-use crate::wire::{Client, GET, alert, client_config, server};
+use crate::client::{Client, GET, alert, client_config, server};
 use netstack::Duration;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ContentType, Error};

@@ -1,4 +1,4 @@
-use crate::wire::{Client, GET, client_config, count, server};
+use crate::client::{Client, GET, client_config, count, server};
 use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-use crate::wire::{Client, GET, count, server, server_of, server_with};
+use crate::client::{Client, GET, count, server, server_of, server_with};
 use netstack::record::Pool;
 use netstack::{Duration, Instant};
 use site::tls::Limits;
@@ -16,6 +16,23 @@ fn a_silent_handshake_ends_after_20_seconds() {
         assert_eq!(client.count("tls_handshake_timeout"), 1);
         assert_eq!(client.finish(), 0);
     }
+}
+
+#[test]
+fn a_flight_that_nobody_takes_is_short_and_waits_20_seconds() {
+    let mut server = server();
+    let mut client = Client::new(&mut server);
+    client.push();
+    // All that a hello makes the server keep: its answer, with a certificate of some 400 bytes. Nothing follows unasked.
+    let flight = client.wire.unacknowledged;
+    assert!((400..2_000).contains(&flight), "{flight}");
+    client.pass(Duration::from_millis(19_999));
+    assert_eq!((client.wire.peak, client.server.kept()), (flight, 0));
+    assert!(!client.wire.reset);
+    client.pass(Duration::from_millis(1));
+    assert!(client.wire.reset);
+    assert_eq!(client.count("tls_handshake_timeout"), 1);
+    assert_eq!(client.finish(), 0);
 }
 
 #[test]

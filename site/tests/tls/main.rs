@@ -8,9 +8,9 @@
     reason = "a failure is the test's failure"
 )]
 
+mod client;
 #[path = "../peer/mod.rs"]
 mod peer;
-mod wire;
 
 mod ends;
 mod handshake;

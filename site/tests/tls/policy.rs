@@ -1,7 +1,8 @@
 //! What HTTPS asks of the site's server: HTTP that leads there, HSTS, ACME's challenges, sessions that are forgotten.
 
-use crate::wire::{Client, GET, Wire, server};
-use netstack::Service;
+use crate::client::{Client, GET, server};
+use crate::peer::Wire;
+use netstack::{Instant, Service};
 use site::{Challenges, Plain};
 
 const TOKEN: &str = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
@@ -10,7 +11,7 @@ const AUTHORIZATION: &str =
 
 /// The whole answer over HTTP, and whether the server ended the connection.
 fn plain(server: &mut site::tls::TlsServer, request: &str) -> (String, bool) {
-    let mut wire = Wire::new();
+    let mut wire = Wire::at(Instant::ZERO, true);
     let (peer, local) = ("192.0.2.1:1024".parse().unwrap(), "192.0.2.2:80".parse().unwrap());
     let mut connection = server.accept(peer, local, &mut wire);
     server.receive(&mut connection, request.as_bytes(), false, &mut wire);

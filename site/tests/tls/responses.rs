@@ -1,4 +1,4 @@
-use crate::wire::{Client, GET, client_config, server, server_with};
+use crate::client::{Client, GET, client_config, server, server_with};
 use proptest::prelude::*;
 use rustls::version::{TLS12, TLS13};
 use site::tls::Limits;

@@ -1,9 +1,9 @@
 //! A client of TLS over a stream without loss or delay.
 
-use crate::peer;
+use crate::peer::{self, Wire};
 use core::net::SocketAddr;
 use netstack::record::Pool;
-use netstack::{Chunk, Duration, Instant, Service, Stream};
+use netstack::{Duration, Instant, Service};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::cipher::OutboundPlainMessage;
 use rustls::crypto::ring;
@@ -19,75 +19,6 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 pub const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
-
-/// What TCP does for a service, without TCP.
-pub struct Wire {
-    pub now: Instant,
-    /// What the server has sent and the client has not yet seen.
-    pub sent: Vec<u8>,
-    pub unacknowledged: usize,
-    /// The most that was.
-    pub peak: usize,
-    pub chunks: Vec<Chunk>,
-    pub capacity: usize,
-    pub closed: bool,
-    pub reset: bool,
-    pub deadline: Option<Instant>,
-}
-
-impl Wire {
-    pub fn new() -> Self {
-        Self {
-            now: Instant::ZERO,
-            sent: Vec::new(),
-            unacknowledged: 0,
-            peak: 0,
-            chunks: Vec::new(),
-            capacity: 128,
-            closed: false,
-            reset: false,
-            deadline: None,
-        }
-    }
-}
-
-impl Stream for Wire {
-    fn now(&self) -> Instant {
-        self.now
-    }
-
-    fn send(&mut self, chunk: Chunk) -> Result<(), Chunk> {
-        if self.closed || self.reset || self.chunks.len() >= self.capacity {
-            return Err(chunk);
-        }
-        assert!(!chunk.bytes().is_empty(), "an empty chunk was queued");
-        self.unacknowledged += chunk.bytes().len();
-        self.peak = self.peak.max(self.unacknowledged);
-        self.sent.extend_from_slice(chunk.bytes());
-        self.chunks.push(chunk);
-        Ok(())
-    }
-
-    fn room(&self) -> usize {
-        if self.closed || self.reset { 0 } else { self.capacity - self.chunks.len() }
-    }
-
-    fn unacknowledged(&self) -> usize {
-        self.unacknowledged
-    }
-
-    fn close(&mut self) {
-        self.closed = true;
-    }
-
-    fn reset(&mut self) {
-        self.reset = true;
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-    }
-}
 
 pub fn server() -> TlsServer {
     server_with(Limits::default())
@@ -190,7 +121,7 @@ impl<'a> Client<'a> {
     }
 
     pub fn with(server: &'a mut TlsServer, config: Arc<ClientConfig>) -> Self {
-        let mut wire = Wire::new();
+        let mut wire = Wire::at(Instant::ZERO, true);
         let address: SocketAddr = "192.0.2.1:1024".parse().unwrap();
         let connection = server.accept(address, "192.0.2.2:443".parse().unwrap(), &mut wire);
         let tls = ClientConnection::new(config, ServerName::try_from("test").unwrap()).unwrap();
@@ -243,8 +174,7 @@ impl<'a> Client<'a> {
     /// All that is under way is acknowledged, by whoever reads it.
     pub fn acknowledge(&mut self) {
         self.wire.sent.clear();
-        self.wire.chunks.clear();
-        self.wire.unacknowledged = 0;
+        self.wire.acknowledge_all_but(0);
         self.server.acknowledged(&mut self.connection, &mut self.wire);
     }
 
@@ -253,8 +183,7 @@ impl<'a> Client<'a> {
         let sent = core::mem::take(&mut self.wire.sent);
         self.read(&sent);
         if self.wire.unacknowledged > 0 && !self.wire.reset {
-            self.wire.unacknowledged = 0;
-            self.wire.chunks.clear();
+            self.wire.acknowledge_all_but(0);
             self.server.acknowledged(&mut self.connection, &mut self.wire);
             if !self.pending.is_empty() {
                 self.inject(&[], false);
@@ -310,15 +239,9 @@ impl<'a> Client<'a> {
     /// Time passes; deadlines are met on their microsecond.
     pub fn pass(&mut self, time: Duration) {
         let then = self.wire.now + time;
-        while let Some(deadline) = self.wire.deadline.filter(|deadline| *deadline <= then) {
-            if self.wire.reset {
-                break;
-            }
-            self.wire.now = self.wire.now.max(deadline);
-            self.wire.deadline = None;
+        while self.wire.pass(then) {
             self.server.deadline(&mut self.connection, &mut self.wire);
         }
-        self.wire.now = then;
     }
 
     /// The connection is over; gives how much was kept of it.

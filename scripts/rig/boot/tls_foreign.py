@@ -79,7 +79,7 @@ class Client(threading.Thread):
         self.name = name
         self.bytes = 0
         self.failure = None
-        # What TCP gave it: {(its address, its port, the guest's): bytes}.
+        # What TCP gave it: {(its address, its port, the guest's): bytes of each connection, since ports come again}.
         self.streams = {}
         self._body, self._connect, self._times = body, connect, times
         self.start()
@@ -88,7 +88,7 @@ class Client(threading.Thread):
         try:
             for _ in range(self._times):
                 connection = self._connect()
-                self.streams[(*connection.local, connection.port)] = connection.raw
+                self.streams.setdefault((*connection.local, connection.port), []).append(connection.raw)
                 for number in range(KEPT):
                     status, _, body = connection.get(f"/{self.name}.bin", close=number == KEPT - 1)
                     require((status, body == self._body) == (200, True), f"status {status}, {len(body)} other bytes")
@@ -110,12 +110,15 @@ class Wire:
         self.counted = Counter()
         self.strange, self.clear, self.wrong = [], [], []
         self._mac = bytes.fromhex(mac.replace(":", ""))
-        self._streams = {key: bytes(raw) for client in clients for key, raw in client.streams.items()}
+        self._streams = {
+            key: list(map(bytes, raws)) for client in clients for key, raws in client.streams.items()
+        }
         # Without TLS a page may be read, but only there.
         self._marks = {443: [mark(client.name) for client in clients]}
         self._marks[80] = [found for found in self._marks[443] if found != mark("plain")]
-        self._firsts = {}
-        self._seen = {key: bytearray(len(raw)) for key, raw in self._streams.items()}
+        # Of the connection that an address and a port have now: its first sequence number, what it is to carry, what of that was
+        # seen.
+        self._now = {}
 
     def read(self, path, begin):
         """Reads the capture from a size on that it once had."""
@@ -131,19 +134,27 @@ class Wire:
             return
         key = (".".join(map(str, packet.destination)), packet.ports[1], packet.ports[0])
         if packet.flags & (SYN | ACK) == SYN | ACK:
-            self._firsts[key] = (packet.sequence + 1) % (1 << 32)
+            self._begins(key, (packet.sequence + 1) % (1 << 32))
         payload = packet.payload
         if not payload:
             return
-        at = (packet.sequence - self._firsts.get(key, 0)) % (1 << 32)
+        first, stream, seen = self._now.get(key, (0, b"", bytearray()))
+        at = (packet.sequence - first) % (1 << 32)
         part = slice(at, at + len(payload))
-        if self._streams.get(key, b"")[part] == payload:
-            self.counted.update(frames=1, bytes=len(payload), again=any(self._seen[key][part]))
-            self._seen[key][part] = b"\1" * len(payload)
+        if stream[part] == payload:
+            self.counted.update(frames=1, bytes=len(payload), again=any(seen[part]))
+            seen[part] = b"\1" * len(payload)
         else:
             self._note("strange", self.strange, (seconds, key, at, payload[:48]))
         if any(found in payload for found in self._marks[packet.ports[0]]):
             self._note("clear", self.clear, (seconds, key, at, payload[:48]))
+
+    def _begins(self, key, first):
+        """A SYN that is not sent again begins the next of the connections that have had this address and port."""
+        if key not in self._now or self._now[key][0] != first:
+            streams = self._streams.get(key, [])
+            stream = streams.pop(0) if streams else b""
+            self._now[key] = (first, stream, bytearray(len(stream)))
 
     def _note(self, name, first, what):
         self.counted[name] += 1
@@ -226,7 +237,8 @@ def apart(stage, pair, pages, times):
         wire = Wire(stage.mac, asking).read(stage.capture, began)
         print(f"figure https: the capture has {dict(wire.counted)}", flush=True)
         require(wire.counted["again"] > 0, "nothing was sent again")
-        require(wire.counted["bytes"] > sum(len(raw) for client in asking for raw in client.streams.values()), "too little")
+        got = sum(len(raw) for client in asking for raws in client.streams.values() for raw in raws)
+        require(wire.counted["bytes"] > got, f"it has less than the {got} bytes that they got")
         for what, found in (("foreign", wire.strange), ("in clear", wire.clear), ("with a wrong checksum", wire.wrong)):
             require(not found, f"{dict(wire.counted)}, {what}: {found}")
     with stage.check("https: no page and no grant is lost by it"):

@@ -17,7 +17,7 @@ class Client:
 
     def __init__(self, name, port, raw):
         self.name = name
-        self.streams = {("192.0.2.1", PORT, port): bytearray(raw)}
+        self.streams = {("192.0.2.1", PORT, port): [bytearray(raw)]}
 
 
 def at(sequence, flags=ACK, payload=b"", port=443, spoil=False):
@@ -63,6 +63,18 @@ class Judged(unittest.TestCase):
     def test_bytes_behind_the_end_and_before_the_start(self):
         for place in (3000, -1):
             self.assertEqual(found(data(place, b"x")).counted["strange"], 1, place)
+
+    def test_a_port_that_comes_again(self):
+        client = Client("left", 443, RAW)
+        client.streams["192.0.2.1", PORT, 443].append(bytearray(RAW[::-1]))
+        again = FIRST + 5_000_000
+
+        def judged(*more):
+            first = (at(FIRST - 1, SYN | ACK), at(FIRST - 1, SYN | ACK), data(0, RAW[:100]))
+            return Wire(GUEST_MAC, [client]).read(capture_of(*first, at(again - 1, SYN | ACK), *more), 0)
+
+        self.assertEqual(judged(at(again, payload=RAW[::-1][:100])).strange, [])
+        self.assertEqual(judged(at(again, payload=RAW[:100])).counted["strange"], 1)
 
     def test_a_connection_of_nobody(self):
         wire = found(data(0, RAW[:1400], port=80))

@@ -89,6 +89,28 @@ class ConsolePcap(unittest.TestCase):
         self.assertEqual(done.stdout, converted(LOG).stdout)
         self.assertEqual(done.stderr, b"console-pcap: 3 spoiled lines are left out\n")
 
+    def test_times_that_no_capture_can_hold_are_spoiled(self):
+        for begin in (BEGIN.replace("clock=10000000", f"clock={10**19}"), BEGIN.replace(f"{UNIX}000000", "9" * 20)):
+            done = converted(LOG + begin + "\n" + line(7, 9_800_000, SYN) + "\n")
+            self.assertEqual(done.stdout, converted(LOG).stdout)
+            self.assertEqual(done.stderr, b"console-pcap: 1 spoiled lines are left out\n")
+        done = converted(LOG + line(7, (1 << 64) - 1, SYN) + "\n")
+        self.assertEqual(done.stderr, b"console-pcap: 1 spoiled lines are left out\n")
+        self.assertEqual(converted(LOG + BEGIN.replace("clock=", "clock=" + "9" * 5_000) + "\n").stdout, converted(LOG).stdout)
+
+    def test_a_verdict_is_a_counters_name_and_nothing_else(self):
+        for verdict in ("\x1b[2J", "x" * 33, "a" * 70_000, "two words"):
+            done = converted(LOG + line(7, 9_800_000, SYN, verdict) + "\n")
+            self.assertEqual(done.stdout, converted(LOG).stdout)
+            self.assertEqual(done.stderr, b"console-pcap: 1 spoiled lines are left out\n")
+        self.assertIn(b"tcp_paws (one of 12)", converted(LOG + line(7, 9_800_000, SYN, "tcp_paws (one of 12)")).stdout)
+
+    def test_what_a_client_has_put_into_the_access_log_is_no_frame(self):
+        for text in (line(7, 9_800_000, SYN), BEGIN.replace(str(UNIX), "1"), "flight: ?"):
+            asked = f'192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.1" 200 5 "-" "{text}"'
+            done = converted(LOG.replace(BEGIN, f"{BEGIN}\n{asked}"))
+            self.assertEqual((done.stdout, done.stderr), (converted(LOG).stdout, b""))
+
     def test_a_log_without_a_dump_is_one_line(self):
         done = converted("[  0.000001] INFO  halfpage\n")
         self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, b"", 1))

@@ -25,7 +25,7 @@ RIGHTS = (
 
 HEAD = """\
 #!/usr/bin/env bash
-# Brings {path} to EC2 and starts it there. It costs money; what it leaves is named at its end.
+# Brings a disk to EC2 and starts it there. It costs money; what it leaves is named at its end.
 set -euo pipefail
 export AWS_PAGER= AWS_DEFAULT_OUTPUT=text
 disk={disk}
@@ -81,6 +81,8 @@ INSTANCE = """
 say "an instance"
 instance=$(aws ec2 run-instances --image-id "$image" --instance-type {kind} --count 1 \\
     --security-group-ids "$group" --instance-initiated-shutdown-behavior terminate --query 'Instances[0].InstanceId')
+# The security group goes only when no instance is in it any more.
+made=("aws ec2 wait instance-terminated --instance-ids $instance" "${{made[@]}}")
 made=("aws ec2 terminate-instances --instance-ids $instance" "${{made[@]}}")
 aws ec2 wait instance-running --instance-ids "$instance"
 address=$(aws ec2 describe-instances --instance-ids "$instance" --query 'Reservations[0].Instances[0].PublicIpAddress')
@@ -126,7 +128,7 @@ def script(path, name, kind, group=None, pause=30):
     # EC2's names for the first disk, and for one that is a partition by itself.
     root = "/dev/sda" if is_partitioned(disk) else "/dev/sda1"
     name = shlex.quote(name)
-    words = {"path": path.name, "disk": shlex.quote(str(path)), "name": name, "root": root, "pvgrub": PVGRUB}
+    words = {"disk": shlex.quote(str(path)), "name": name, "root": root, "pvgrub": PVGRUB}
     words |= {"size": BLOCK, "all": -(-len(disk) // BLOCK), "count": len(used), "gib": -(-len(disk) // GIB)}
     words |= {"puts": "\n".join(f"put {index} {digest}" for index, digest in used)}
     words |= {"kind": shlex.quote(kind), "pause": pause}

@@ -56,7 +56,8 @@ aws ec2 wait snapshot-completed --snapshot-ids "$snapshot"
 
 IMAGE = """
 say "the region's newest PV-GRUB"
-kernel=$(aws ec2 describe-images --owners amazon \\
+# Images as old as these are marked as deprecated, and told of only so.
+kernel=$(aws ec2 describe-images --owners amazon --include-deprecated \\
     --filters Name=image-type,Values=kernel 'Name=name,Values={pvgrub}' \\
     --query 'sort_by(Images, &Name)[-1].ImageId')
 [ "$kernel" != None ] || {{ echo "this region has no {pvgrub}" >&2; exit 1; }}

@@ -80,6 +80,8 @@ class Machine:
         self._socket = None
         self._number = 0
         self._answers = {}
+        # What was put into dom0, in quotes.
+        self._put = set()
         self._arrived = threading.Condition()
 
     def __enter__(self):
@@ -215,8 +217,15 @@ class Machine:
         staged = self.share / "staged"
         shutil.copyfile(path, staged)
         quoted = shlex.quote(target)
+        self._put.add(quoted)
         self.check(f"mkdir -p $(dirname {quoted}) && cp /rig/staged {quoted}")
         staged.unlink()
+
+    def clear(self):
+        """Takes away what was put into dom0's memory, which is not much."""
+        if self._put:
+            self.check(f"rm -f {' '.join(sorted(self._put))}")
+            self._put.clear()
 
     def tail(self, lines=50):
         """The end of what Xen and dom0 said."""

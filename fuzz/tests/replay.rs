@@ -4,7 +4,7 @@
 //! one. An input that fails is written to `failures/` beside this folder, ready for `regressions/`.
 
 use halfpage_fuzz::mutation::{Random, mutate};
-use halfpage_fuzz::{TARGETS, Target, corpus};
+use halfpage_fuzz::{TARGETS, Target, corpus, depth};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,7 @@ fn mutations_of_it_pass() {
         let mut kept = corpus::read(target.name).unwrap();
         kept.push(Vec::new());
         let mut random = Random::new(seed);
+        let before = depth::count();
         for _ in 0..executions {
             let mut input = kept[random.below(kept.len())].clone();
             let other = &kept[random.below(kept.len())];
@@ -70,6 +71,8 @@ fn mutations_of_it_pass() {
                 break;
             }
         }
+        let deep = depth::count().wrapping_sub(before);
+        println!("{}: {executions} mutations, {deep} got to the heart of it", target.name);
     }
     assert!(failed.is_empty(), "{failed:#?}");
 }

@@ -3,6 +3,7 @@
 use crate::challenges::Challenges;
 use crate::http::request::{Method, Request};
 use crate::http::response::{DATE, Status};
+use crate::http::target::Form;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -67,14 +68,18 @@ impl Secure {
             );
             return Some(Aside {
                 status: Status::Ok,
-                fields: [fields.as_bytes(), DATE].concat(),
+                fields: [fields.as_bytes(), self.transport(is_secure), DATE].concat(),
                 content: authorization.into(),
             });
         }
         if is_secure || self.plain != Plain::Redirect {
             return None;
         }
-        let host = request.section.fields().values(b"host").next().map(without_port);
+        let authority = match request.target.form {
+            Form::Absolute(authority) | Form::AbsoluteSecure(authority) => Some(authority),
+            _ => request.section.fields().values(b"host").next(),
+        };
+        let host = authority.map(without_port);
         let location = [b"https://", host.unwrap_or_default(), b"/", path, request.target.query].concat();
         let (status, fields) = match host {
             None => (Status::BadRequest, Vec::new()),
@@ -86,7 +91,7 @@ impl Secure {
     }
 }
 
-/// The host of a sound `Host`: HTTPS has another port.
+/// The host of a sound authority: HTTPS has another port.
 fn without_port(authority: &[u8]) -> &[u8] {
     let literal = authority.iter().rposition(|byte| *byte == b']').unwrap_or(0);
     let port = authority.iter().rposition(|byte| *byte == b':').filter(|colon| *colon > literal);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     /// Its form.
-    pub form: Form,
+    pub form: Form<'a>,
     /// Its path, decoded when looked at; `/` in the forms that have none.
     pub path: Path<'a>,
     /// Its query with the `?`, or nothing.
@@ -18,15 +18,16 @@ pub struct Target<'a> {
 
 /// The forms of a target (RFC 9112, section 3.2).
 ///
-/// The authority of an absolute form is checked and left, as is `Host`: there is one site, whatever it is called.
+/// The authority of an absolute form counts in place of `Host` (section 3.2.2). There is one site, whatever it is called:
+/// only what leads to HTTPS asks for either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum Form<'a> {
     /// `/path?query`
     Origin,
-    /// `http://authority/path?query`
-    Absolute,
+    /// `http://authority/path?query`, with its authority.
+    Absolute(&'a [u8]),
     /// The same with `https`.
-    AbsoluteSecure,
+    AbsoluteSecure(&'a [u8]),
     /// `authority`, of a CONNECT.
     Authority,
     /// `*`, of an OPTIONS, or of a method that we do not know.
@@ -61,7 +62,7 @@ impl<'a> Target<'a> {
         let (target, _) = word(bytes)?;
         let colon = target.iter().position(|byte| *byte == b':').ok_or(Rejection::Target)?;
         let (scheme, _) = target.split_at_checked(colon).unwrap_or_default();
-        let form = match scheme {
+        let form: fn(&'a [u8]) -> Form<'a> = match scheme {
             _ if scheme.eq_ignore_ascii_case(b"http") => Form::Absolute,
             _ if scheme.eq_ignore_ascii_case(b"https") => Form::AbsoluteSecure,
             _ => return Err(Rejection::Target),
@@ -72,12 +73,12 @@ impl<'a> Target<'a> {
         if !is_authority(authority) {
             return Err(Rejection::Target);
         }
-        Self::with(form, path.strip_prefix(b"/").unwrap_or(path))
+        Self::with(form(authority), path.strip_prefix(b"/").unwrap_or(path))
     }
 
     /// From the byte on that follows the path's first `/`.
     #[inline]
-    fn with(form: Form, bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
+    fn with(form: Form<'a>, bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Rejection> {
         let (path, rest) = Path::take(bytes)?;
         match rest {
             [b' ', after @ ..] => Ok((Self { form, path, query: b"" }, after)),

@@ -28,7 +28,10 @@ fn http_leads_to_https() {
         ("/", "a.example", "https://a.example/"),
         ("/x%20y?q=1", "a.example:80", "https://a.example/x%20y?q=1"),
         ("/nothing", "[2001:db8::1]:8080", "https://[2001:db8::1]/nothing"),
+        // What the target says counts, and no Host (RFC 9112, section 3.2.2).
         ("http://a.example/x", "a.example", "https://a.example/x"),
+        ("http://a.example:80/x?q", "other.example", "https://a.example/x?q"),
+        ("https://a.example", "other.example", "https://a.example/"),
     ] {
         let (text, closed) = plain(&mut server, &format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         let wanted = format!(
@@ -60,6 +63,9 @@ fn https_alone_tells_of_hsts() {
     const LINE: &str = "\r\nStrict-Transport-Security: max-age=31536000\r\n";
     let mut server = server();
     server.http_mut().set_hsts(31_536_000);
+    let mut challenges = Challenges::default();
+    assert!(challenges.add(TOKEN, AUTHORIZATION.as_bytes()));
+    server.http_mut().set_challenges(challenges);
     let mut client = Client::new(&mut server);
     for (request, status) in [
         ("GET / HTTP/1.1\r\nHost: test\r\n\r\n", "200"),
@@ -73,8 +79,13 @@ fn https_alone_tells_of_hsts() {
         assert_eq!(text.get(9..12), Some(status), "{request}");
         assert_eq!(text.matches(LINE).count(), 1, "{text}");
     }
-    let (text, _) = plain(&mut server, "GET / HTTP/1.1\r\nHost: test\r\n\r\n");
-    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && !text.contains("Strict"));
+    let challenge = format!("GET /.well-known/acme-challenge/{TOKEN} HTTP/1.1\r\nHost: test\r\n\r\n");
+    let text = Client::new(&mut server).ask(challenge.as_bytes());
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.matches(LINE).count() == 1, "{text}");
+    for request in ["GET / HTTP/1.1\r\nHost: test\r\n\r\n", &challenge] {
+        let (text, _) = plain(&mut server, request);
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && !text.contains("Strict"), "{text}");
+    }
 }
 
 #[test]

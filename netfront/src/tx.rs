@@ -238,15 +238,20 @@ impl<P: Platform> Tx<P> {
         Ok(any)
     }
 
-    /// Where a frame waits for room, asks for an event when half of what is open is done. Otherwise no response is
-    /// worth an event, and none is asked for: what is done is found at the next occasion. True when what the event
-    /// would tell has happened already: reap again.
+    /// Where a frame waits for room, asks for an event when three quarters of what is open are done: each is two
+    /// switches between guest and backend, and the last quarter of a ring, 64 pages, lasts until the guest is there.
+    /// Otherwise no response is worth an event, and none is asked for: what is done is found at the next occasion.
+    /// True when what the event would tell has happened already: reap again.
+    ///
+    /// Measured on Xen 4.17 (`scripts/xen-profile --guests halfpage`), a request of 1 MiB with 16 connections: 1.58
+    /// notifications and 2,100,000 instructions of guest and dom0, string instructions counted once; with a half, 1.89
+    /// and 2,148,000.
     pub fn ask_event(&mut self) -> Result<bool, Lie> {
         if !self.starved {
             return Ok(false);
         }
-        let half = self.ring.outstanding().div_ceil(2);
-        self.ring.ask_event_after(half).map_err(Lie::TransmitIndex)
+        let open = self.ring.outstanding();
+        self.ring.ask_event_after(open.saturating_sub(open / 4)).map_err(Lie::TransmitIndex)
     }
 
     /// Ends every grant of the epoch.

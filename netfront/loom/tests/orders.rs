@@ -153,7 +153,8 @@ fn a_slot_goes_round() {
                 seen += 1;
             }
             let full = front.free() == 0 || written == REQUESTS;
-            if seen < REQUESTS && full && !front.ask_event_after(front.outstanding().div_ceil(2)).unwrap() {
+            let open = front.outstanding();
+            if seen < REQUESTS && full && !front.ask_event_after(open - open / 4).unwrap() {
                 to_front.wait();
             }
         }

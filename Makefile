@@ -14,10 +14,11 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(here)/Makefile | expand -t 12
 	@sed -n 's/^#= //p' $(here)/Makefile
 
-# Without a certificate of one's own, run takes a local one.
-ifneq ($(TLS),)
+# Without a certificate of one's own, run takes a local one. It is the image that needs it: a rule's own prerequisites come before
+# those that are added.
+ifneq ($(and $(TLS),$(filter run,$(MAKECMDGOALS))),)
 ifeq ($(TLS_CERT),)
-run: dev-cert
+image: dev-cert
 run: export TLS_CERT = $(here)/build/dev-cert/cert.pem
 run: export TLS_KEY = $(here)/build/dev-cert/key.pem
 endif

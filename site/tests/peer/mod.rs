@@ -130,6 +130,10 @@ impl<'a> Client<'a> {
 
     /// The client acknowledges all but `left` bytes.
     pub fn acknowledge_all_but(&mut self, left: usize) {
+        // What comes after a reset reaches no connection.
+        if self.wire.reset {
+            return;
+        }
         self.wire.acknowledge_all_but(left);
         self.server.acknowledged(&mut self.connection, &mut self.wire);
         if !self.pending.is_empty() || self.ended {

@@ -173,6 +173,12 @@ fn a_packet_carries_at_most_eighteen_slots_and_65535_bytes() {
     let long = site(&rig, 0, 4096);
     let mixed: Vec<_> = (0..20).flat_map(|_| [Slice::Static(long), Slice::Borrowed(b"x")]).collect();
     assert_eq!(rig.device.transmitter().fit(mixed.iter().copied()), 9 * 4096 + 8);
+    // Where a frame is one slot, it is one block of 2,048, beside the longest headers.
+    let mut rig = Rig::new(FEATURE_KEYS[0].1, Sizes::default());
+    for (length, fit) in [(1_914, 1_914), (1_915, 1_914), (2_182, 1_914)] {
+        let body = [Slice::Borrowed(&[0x22; 2_182][..length])];
+        assert_eq!(rig.device.transmitter().fit(body.into_iter()), fit);
+    }
 }
 
 #[test]

@@ -100,6 +100,22 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn nothing_follows_a_close_or_a_reset() {
+        for (closing, reset) in [(true, false), (false, true), (true, true)] {
+            let mut outgoing = Outgoing { closing, reset, ..Outgoing::default() };
+            assert_eq!(outgoing.room(), 0);
+            assert!(outgoing.push(Chunk::Static(b"x")).is_err());
+        }
+    }
+
+    #[test]
+    fn an_empty_chunk_takes_no_room() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(Chunk::Static(b"")).unwrap();
+        assert_eq!((outgoing.room(), outgoing.len()), (128, 0));
+    }
+
+    #[test]
     fn a_body_is_not_copied() {
         static BODY: [u8; 100] = [7; 100];
         let mut outgoing = Outgoing::default();

@@ -156,7 +156,12 @@ impl Play {
     fn control(&mut self) {
         self.rig.control();
         if self.rig.device.phase() == Phase::Connecting {
-            self.connect();
+            // A store that refuses hides that the interface was taken out, with the keys that the device wrote.
+            let shown = self.rig.store.front("tx-ring-ref").is_some();
+            assert!(shown || self.refused, "it is connecting, and has shown no ring");
+            if shown {
+                self.connect();
+            }
         }
     }
 

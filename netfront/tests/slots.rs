@@ -225,6 +225,9 @@ fn whatever_fits_is_taken() {
         let _ = rig.flush();
         let expected: Vec<u8> = payload.iter().flat_map(|slice| slice.bytes()).copied().collect();
         assert!(rig.backend.transmit()[0].1[header.len()..] == expected, "seed {seed}");
+        rig.poll();
+        let counters = rig.device.counters();
+        assert_eq!((counters.tx_backend_dropped.get(), counters.tx_backend_error.get()), (0, 0));
     }
 }
 

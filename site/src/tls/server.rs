@@ -70,11 +70,6 @@ impl TlsServer {
         self.shared.kept
     }
 
-    /// Runs and pages that no record lies in.
-    pub fn free(&self) -> (usize, usize) {
-        self.shared.pool.free()
-    }
-
     fn session<T>(
         &mut self,
         session: &mut Session,

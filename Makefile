@@ -19,8 +19,8 @@ help: ## this list
 ifneq ($(and $(TLS),$(filter run,$(MAKECMDGOALS))),)
 ifeq ($(TLS_CERT),)
 image: dev-cert
-run: export TLS_CERT = $(here)/build/dev-cert/cert.pem
-run: export TLS_KEY = $(here)/build/dev-cert/key.pem
+TLS_CERT := $(here)/build/dev-cert/cert.pem
+TLS_KEY := $(here)/build/dev-cert/key.pem
 endif
 endif
 

@@ -243,9 +243,8 @@ impl<P: Platform> Tx<P> {
     /// Otherwise no response is worth an event, and none is asked for: what is done is found at the next occasion.
     /// True when what the event would tell has happened already: reap again.
     ///
-    /// Measured on Xen 4.17 (`scripts/xen-profile --guests halfpage`), a request of 1 MiB with 16 connections: 1.58
-    /// notifications and 2,100,000 instructions of guest and dom0, string instructions counted once; with a half, 1.89
-    /// and 2,148,000.
+    /// Measured on Xen 4.17 (`scripts/xen-bench --rounds 5 --connections 16 --parts serving`), a request of 1 MiB: 1.60
+    /// notifications and 2,201,000 instructions of guest and dom0; with a half, 1.83 and 2,224,000.
     pub fn ask_event(&mut self) -> Result<bool, Lie> {
         if !self.starved {
             return Ok(false);

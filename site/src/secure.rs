@@ -57,7 +57,9 @@ impl Secure {
 
     /// The answer to a challenge, or over HTTP the way to HTTPS; `None` where the site answers.
     pub(crate) fn aside(&self, request: &Request<'_>, is_secure: bool) -> Option<Aside> {
-        if !matches!(request.method, Method::Get | Method::Head) {
+        // What is asked for by https is not told without, nor is the way to it (RFC 9110, section 7.4).
+        let is_misdirected = request.target.form == Form::AbsoluteSecure && !is_secure;
+        if is_misdirected || !matches!(request.method, Method::Get | Method::Head) {
             return None;
         }
         let path = request.target.path.encoded();
@@ -76,7 +78,7 @@ impl Secure {
             return None;
         }
         let authority = match request.target.form {
-            Form::Absolute(authority) | Form::AbsoluteSecure(authority) => Some(authority),
+            Form::Absolute(authority) => Some(authority),
             _ => request.section.fields().values(b"host").next(),
         };
         let host = authority.map(without_port);

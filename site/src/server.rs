@@ -301,7 +301,7 @@ impl Server {
         match (request.method, request.target.form) {
             (Method::Unknown, _) => return self.error(Status::NotImplemented, Some(request)),
             // What has to be secret may not be told to all (RFC 9110, section 7.4).
-            (_, Form::AbsoluteSecure(_)) if !is_secure => {
+            (_, Form::AbsoluteSecure) if !is_secure => {
                 return self.error(Status::MisdirectedRequest, Some(request));
             }
             (Method::Options, Form::Asterisk) => {

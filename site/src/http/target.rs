@@ -19,7 +19,7 @@ pub struct Target<'a> {
 /// The forms of a target (RFC 9112, section 3.2).
 ///
 /// The authority of an absolute form counts in place of `Host` (section 3.2.2). There is one site, whatever it is called:
-/// only what leads to HTTPS asks for either.
+/// only what leads from HTTP to HTTPS asks for either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form<'a> {
     /// `/path?query`
@@ -27,7 +27,7 @@ pub enum Form<'a> {
     /// `http://authority/path?query`, with its authority.
     Absolute(&'a [u8]),
     /// The same with `https`.
-    AbsoluteSecure(&'a [u8]),
+    AbsoluteSecure,
     /// `authority`, of a CONNECT.
     Authority,
     /// `*`, of an OPTIONS, or of a method that we do not know.
@@ -62,18 +62,18 @@ impl<'a> Target<'a> {
         let (target, _) = word(bytes)?;
         let colon = target.iter().position(|byte| *byte == b':').ok_or(Rejection::Target)?;
         let (scheme, _) = target.split_at_checked(colon).unwrap_or_default();
-        let form: fn(&'a [u8]) -> Form<'a> = match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"http") => Form::Absolute,
-            _ if scheme.eq_ignore_ascii_case(b"https") => Form::AbsoluteSecure,
-            _ => return Err(Rejection::Target),
-        };
+        let is_secure = scheme.eq_ignore_ascii_case(b"https");
+        if !is_secure && !scheme.eq_ignore_ascii_case(b"http") {
+            return Err(Rejection::Target);
+        }
         let rest = bytes.get(colon..).and_then(|rest| rest.strip_prefix(b"://")).ok_or(Rejection::Target)?;
         let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b' ')).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
         if !is_authority(authority) {
             return Err(Rejection::Target);
         }
-        Self::with(form(authority), path.strip_prefix(b"/").unwrap_or(path))
+        let form = if is_secure { Form::AbsoluteSecure } else { Form::Absolute(authority) };
+        Self::with(form, path.strip_prefix(b"/").unwrap_or(path))
     }
 
     /// From the byte on that follows the path's first `/`.

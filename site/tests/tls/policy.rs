@@ -31,7 +31,6 @@ fn http_leads_to_https() {
         // What the target says counts, and no Host (RFC 9112, section 3.2.2).
         ("http://a.example/x", "a.example", "https://a.example/x"),
         ("http://a.example:80/x?q", "other.example", "https://a.example/x?q"),
-        ("https://a.example", "other.example", "https://a.example/"),
     ] {
         let (text, closed) = plain(&mut server, &format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         let wanted = format!(
@@ -49,6 +48,9 @@ fn http_leads_to_https() {
     }
     let (text, _) = plain(&mut server, "GET / HTTP/1.0\r\n\r\n");
     assert_eq!(start(&text), "HTTP/1.1 400 Bad Request");
+    // Who asks for it by https is at the wrong port, and is not led round to what was asked for (RFC 9110, section 7.4).
+    let (text, _) = plain(&mut server, "GET https://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    assert_eq!(start(&text), "HTTP/1.1 421 Misdirected Request");
     // Over HTTPS the site is served.
     assert!(Client::new(&mut server).ask(GET).starts_with("HTTP/1.1 200 OK\r\n"));
 }
